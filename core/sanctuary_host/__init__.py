@@ -1,0 +1,27 @@
+"""One MCP host, one cluster of tools a process. These names are all that a tool pack needs."""
+
+from sanctuary_host.boundary import Boundary, Mount
+from sanctuary_host.calling import log, progress
+from sanctuary_host.content import Audio, Content, Embedded, Image, Link, Text, Verbatim
+from sanctuary_host.hookspecs import hookimpl
+from sanctuary_host.host import Host
+from sanctuary_host.tools import ToolError, Tools, tool
+
+__all__ = [
+    "Audio",
+    "Boundary",
+    "Content",
+    "Embedded",
+    "Host",
+    "Image",
+    "Link",
+    "Mount",
+    "Text",
+    "ToolError",
+    "Tools",
+    "Verbatim",
+    "hookimpl",
+    "log",
+    "progress",
+    "tool",
+]

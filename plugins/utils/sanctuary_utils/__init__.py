@@ -1,0 +1,1 @@
+"""Time, calculation, identifiers and text: pure computation that touches nothing."""
