@@ -224,7 +224,7 @@ def describe(function: Callable[..., Any]) -> Tool:
     if not marks.timeout > 0:
         raise UnfitError(f"tool {name} has timeout={marks.timeout:g}; it must be above 0 seconds")
     is_async = inspect.iscoroutinefunction(function)
-    if is_async and marks.runs == "inline" or not is_async and marks.runs == "loop":
+    if (is_async and marks.runs == "inline") or (not is_async and marks.runs == "loop"):
         kind = "async def" if is_async else "def"
         raise UnfitError(f"tool {name} is a {kind} with runs={marks.runs!r}; inline is for def, loop for async def")
     hints = _hints(function, name)
