@@ -46,8 +46,9 @@ def log(level: LogLevel, data: Any) -> None:
 
 
 def protocol_context() -> Any:
-    """The protocol's own request context (`mcp.server.context.ServerRequestContext`), for what this package does not name:
-    sampling, elicitation, roots, input-required results.
+    """The protocol's own request context, for what this package does not name: sampling, elicitation, roots.
+
+    Its type is `mcp.server.context.ServerRequestContext`.
 
     It exists for coroutine tools on the host's loop only; elsewhere this is `None`.
     """

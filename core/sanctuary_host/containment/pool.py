@@ -17,8 +17,6 @@ from sanctuary_host.containment.zygote import Zygote
 
 SIZE: Final = 4
 """Workers at most; the calls beyond wait, within their deadlines."""
-MEMORY: Final = 512
-"""MiB that a call may add to its worker, unless its tool says otherwise."""
 
 
 class CrashError(Exception):
@@ -41,7 +39,7 @@ class Pool:
     def start(self) -> None:
         """Begin to follow the fork server's reports; to be called on the running loop."""
         self._loop = asyncio.get_running_loop()
-        self._zygote.control.setblocking(False)
+        self._zygote.control.setblocking(False)  # noqa: FBT003  # the standard library's own order
         self._loop.add_reader(self._zygote.control.fileno(), self._read_news)
 
     async def close(self) -> None:
@@ -60,12 +58,14 @@ class Pool:
     async def call(self, request: Mapping[str, Any], voice: Voice | None = None) -> Any:
         """Have a worker run `request`, and return the outcome.
 
+        Beside what the work reads, the request says in `memory` how many MiB it may add to the worker.
+
         The caller bounds the time: when this coroutine is cancelled, the worker is killed.
 
         Raises:
             CrashError: the worker ended before it had answered.
         """
-        frame = wire.pack({"memory": MEMORY, **request})
+        frame = wire.pack(request)
         worker = await self._take()
         try:
             answer = await worker.ask(frame, voice)
