@@ -8,6 +8,20 @@ from typing import Any, Literal, Protocol
 LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
 
 
+class ProtocolError(Exception):
+    """Answers a call with a JSON-RPC error in place of a result, where the protocol asks for just that.
+
+    Args:
+        code: the JSON-RPC error code, such as -32602.
+        message: a sentence for the caller.
+        data: what the protocol defines for this code; JSON.
+    """
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.data = code, message, data
+
+
 class Voice(Protocol):
     """How a running call reaches its caller; each place where tools run has its own."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
 from sanctuary_host import calling
-from sanctuary_host.calling import Voice
+from sanctuary_host.calling import ProtocolError, Voice
 from sanctuary_host.containment.pool import CrashError, Pool
 from sanctuary_host.containment.wire import FrameError
 from sanctuary_host.jobs import READY_SECONDS, Ending, Job, Outcome, aperform, jobs_of, perform
@@ -87,6 +87,7 @@ class Calls:
 
         Raises:
             UnknownError: no such tool is on offer.
+            ProtocolError: the tool answers with a JSON-RPC error.
         """
         job = self._jobs.get(("tool", name))
         if job is None or name in self.cluster.hidden:
@@ -220,6 +221,8 @@ class Calls:
                 outcome = await self._in_worker(job, arguments, voice)
         finally:
             self._account(job, record, outcome, call_id, time.perf_counter() - started, correlation)
+        if outcome.ending == "error" and outcome.value is not None:
+            raise ProtocolError(*outcome.value)
         return outcome, call_id
 
     async def _on_loop(self, job: Job, arguments: Mapping[str, Any], voice: Voice | None, protocol: Any) -> Outcome:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from sanctuary_host.calling import ProtocolError
 from sanctuary_host.content import Verbatim, resource_contents
 from sanctuary_host.plugins import Cluster, Plugin, unready
 from sanctuary_host.prompts import Completer, Message, Prompt
@@ -107,6 +108,8 @@ def _ended(error: BaseException) -> Outcome:
         return Outcome("invalid", reason=str(error))
     if isinstance(error, ToolError):
         return Outcome("error", reason=str(error))
+    if isinstance(error, ProtocolError):
+        return Outcome("error", value=[error.code, error.message, error.data], reason=error.message)
     # Only the kind of exception leaves the process: its text may hold what the caller, or a secret file, said.
     reason = f"it {error}" if isinstance(error, ResultError) else f"it raised {type(error).__name__}"
     return Outcome("failure", reason=reason, trace="".join(traceback.format_exception(error)))

@@ -128,8 +128,7 @@ def _blocks(value: Any) -> Reply:
 
 def _summary(value: Any, structured: Mapping[str, Any]) -> str:
     """What a reader sees beside the data: the result's own `__str__`, or its fields in lines."""
-    kind: Any = type(value)
-    if kind.__str__ not in PLAIN:
+    if value.__class__.__str__ not in PLAIN:
         return str(value)
     text = "\n".join(_lines(structured, ""))
     return text if len(text) <= SUMMARY_LIMIT else f"{text[:SUMMARY_LIMIT]} … (whole in the structured content)"
