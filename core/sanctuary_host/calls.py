@@ -1,4 +1,4 @@
-"""The one place where code of a plugin runs: look up, validate, bound in time, run in its place, account for the end."""
+"""The one place where plugin code is run: look up, bound in time, run in its place, account for the end."""
 
 from __future__ import annotations
 
@@ -8,30 +8,23 @@ import json
 import logging
 import os
 import time
-import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
 from sanctuary_host import calling
-from sanctuary_host.calling import Voice
-from sanctuary_host.containment.pool import MEMORY, CrashError, Pool
+from sanctuary_host.calling import ProtocolError, Voice
+from sanctuary_host.containment.pool import CrashError, Pool
 from sanctuary_host.containment.wire import FrameError
-from sanctuary_host.content import Verbatim, resource_contents
+from sanctuary_host.jobs import READY_SECONDS, Ending, Job, Outcome, aperform, jobs_of, perform
 from sanctuary_host.observe.metrics import Metrics, ToolMetrics
 from sanctuary_host.plugins import Cluster, unready
-from sanctuary_host.prompts import Message, Prompt
+from sanctuary_host.prompts import Prompt
 from sanctuary_host.resources import Resource
-from sanctuary_host.tools import DEFAULT_TIMEOUT, ArgumentsError, Reply, ResultError, Runs, Tool, ToolError
+from sanctuary_host.results import Reply
 
 logger = logging.getLogger(__name__)
 
-Kind = Literal["tool", "resource", "prompt", "complete", "ready"]
-Ending = Literal["ok", "error", "invalid", "failure", "timeout", "crash", "cancelled"]
-"""How a call ends: `error` is the tool's own ToolError, `invalid` means arguments that do not fit its schema,
-`failure` any other exception or a wrong result, `crash` the end of its worker process."""
-
-READY_SECONDS: Final = 1.0
 COMPLETION_LIMIT: Final = 100
 """Values in one completion; the protocol allows no more."""
 
@@ -44,33 +37,11 @@ class FailedError(Exception):
     """A resource, prompt or completion failed; the message is for the caller, the log has the rest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a piece of plugin code ended, and what it gave."""
-
-    ending: Ending
-    value: Any = None
-    reason: str = ""
-    trace: str = ""
-
-    def wire(self) -> list[Any]:
-        """The outcome as JSON, for the way from a worker."""
-        return [self.ending, self.value, self.reason, self.trace]
-
-
 @dataclass(slots=True)
-class Job:
-    """A piece of plugin code that can be called by name."""
+class Record:
+    """How the calls of one job went."""
 
-    kind: Kind
-    name: str
-    run: Callable[[Mapping[str, Any]], Any]
-    """From arguments to JSON; a coroutine function where `is_async`."""
-    is_async: bool
-    runs: Runs
-    timeout: float
-    memory: int = MEMORY
-    states: dict[str, int] = field(default_factory=dict)
+    endings: dict[Ending, int] = field(default_factory=dict[Ending, int])
     last_failure: str = ""
     metrics: ToolMetrics | None = None
 
@@ -89,11 +60,12 @@ class Calls:
         self.metrics = metrics or Metrics(cluster.name, cluster.version, get_args(Ending))
         self._pool = pool
         self._jobs = jobs_of(cluster)
+        self._records = {key: Record() for key in self._jobs}
         self._ids = itertools.count(1)
         self._prefix = os.urandom(4).hex()
-        for (kind, name), job in self._jobs.items():
+        for (kind, name), record in self._records.items():
             if kind == "tool":
-                job.metrics = self.metrics.of_tool(name)
+                record.metrics = self.metrics.of_tool(name)
 
     async def call_tool(
         self,
@@ -115,13 +87,14 @@ class Calls:
 
         Raises:
             UnknownError: no such tool is on offer.
+            ProtocolError: the tool answers with a JSON-RPC error.
         """
         job = self._jobs.get(("tool", name))
         if job is None or name in self.cluster.hidden:
             raise UnknownError(_unknown("tool", name))
         outcome, call_id = await self._run(job, arguments, voice, protocol, correlation)
         if outcome.ending == "ok":
-            return _reply(outcome.value)
+            return Reply(*outcome.value)
         if outcome.ending in {"error", "invalid"}:
             return Reply.error(outcome.reason)
         text = {
@@ -205,16 +178,15 @@ class Calls:
         return [str(value) for value in _value(outcome, "the completion", call_id)][:COMPLETION_LIMIT]
 
     def states(self) -> dict[str, Any]:
-        """What is known of each tool: its calls by ending, and its last failure."""
-        return {
-            name: {
-                "runs": job.runs,
-                "calls": dict(job.states),
-                **({"last_failure": job.last_failure} if job.last_failure else {}),
-            }
-            for (kind, name), job in self._jobs.items()
-            if kind == "tool"
-        }
+        """What is known of each tool: where it runs, its calls by ending, and its last failure."""
+        states: dict[str, Any] = {}
+        for (kind, name), record in self._records.items():
+            if kind != "tool":
+                continue
+            states[name] = {"runs": self._jobs[kind, name].runs, "calls": dict(record.endings)}
+            if record.last_failure:
+                states[name]["last_failure"] = record.last_failure
+        return states
 
     async def unready(self) -> list[str]:
         """Sentences for each reason why the cluster cannot serve as it should; none means that it can."""
@@ -236,8 +208,9 @@ class Calls:
     ) -> tuple[Outcome, str]:
         call_id = f"{self._prefix}{next(self._ids):06x}"
         started = time.perf_counter()
-        if job.metrics is not None:
-            job.metrics.begin()
+        record = self._records[job.kind, job.name]
+        if record.metrics is not None:
+            record.metrics.begin()
         outcome = Outcome("cancelled")
         try:
             if job.runs == "inline":
@@ -247,7 +220,9 @@ class Calls:
             else:
                 outcome = await self._in_worker(job, arguments, voice)
         finally:
-            self._account(job, outcome, call_id, time.perf_counter() - started, correlation)
+            self._account(job, record, outcome, call_id, time.perf_counter() - started, correlation)
+        if outcome.ending == "error" and outcome.value is not None:
+            raise ProtocolError(*outcome.value)
         return outcome, call_id
 
     async def _on_loop(self, job: Job, arguments: Mapping[str, Any], voice: Voice | None, protocol: Any) -> Outcome:
@@ -272,11 +247,13 @@ class Calls:
         except (CrashError, FrameError, TypeError) as error:
             return Outcome("crash", reason=str(error))
 
-    def _account(self, job: Job, outcome: Outcome, call_id: str, seconds: float, correlation: str) -> None:
+    def _account(
+        self, job: Job, record: Record, outcome: Outcome, call_id: str, seconds: float, correlation: str
+    ) -> None:
         ending = outcome.ending
-        job.states[ending] = job.states.get(ending, 0) + 1
-        if job.metrics is not None:
-            job.metrics.end(ending, seconds)
+        record.endings[ending] = record.endings.get(ending, 0) + 1
+        if record.metrics is not None:
+            record.metrics.end(ending, seconds)
         fields: dict[str, Any] = {"event": "call", "call": call_id, job.kind: job.name, "outcome": ending}
         fields["ms"] = round(seconds * 1000, 3)
         if correlation:
@@ -286,166 +263,10 @@ class Calls:
                 logger.info("%s %s %s", job.kind.capitalize(), job.name, ending, extra={"fields": fields})
             return
         reason = outcome.reason or ("it overran its deadline" if ending == "timeout" else ending)
-        job.last_failure = f"{ending}: {reason}"[:200]
+        record.last_failure = f"{ending}: {reason}"[:200]
         if outcome.trace:
             fields["traceback"] = outcome.trace
         logger.error("%s %s failed: %s", job.kind.capitalize(), job.name, reason, extra={"fields": fields})
-
-
-def jobs_of(cluster: Cluster) -> dict[tuple[Kind, str], Job]:
-    """Everything in a cluster that can be called, by kind and name."""
-    jobs = [_tool_job(tool) for tool in cluster.tools.values()]
-    jobs += [
-        _job("resource", resource.uri, _reader(resource), resource.function, trusted=resource.trusted)
-        for resource in cluster.resources
-    ]
-    jobs += [
-        _job("prompt", prompt.name, _writer(prompt), prompt.function, trusted=prompt.trusted)
-        for prompt in cluster.prompts.values()
-    ]
-    completed: list[tuple[str, str, Prompt | Resource]] = [
-        ("prompt", prompt.name, prompt) for prompt in cluster.prompts.values()
-    ]
-    completed += [("resource", resource.uri, resource) for resource in cluster.resources]
-    for kind, name, offer in completed:
-        for argument, completer in offer.completers.items():
-            suggest = completer.suggest
-            run = _completion(suggest)
-            jobs.append(_job("complete", f"{kind}/{name}/{argument}", run, suggest, trusted=offer.trusted))
-    for plugin in cluster.plugins:
-        if not plugin.trusted and "check_ready" in plugin.hooks:
-            jobs.append(
-                Job(
-                    "ready",
-                    plugin.name,
-                    lambda _arguments, plugin=plugin: unready(plugin, READY_SECONDS),
-                    True,
-                    "worker",
-                    2 * READY_SECONDS,
-                )
-            )
-    return {(job.kind, job.name): job for job in jobs}
-
-
-def work_of(cluster: Cluster) -> Callable[[Mapping[str, Any]], Any]:
-    """What a worker does with the requests of `Calls`."""
-    jobs = jobs_of(cluster)
-
-    def work(request: Mapping[str, Any]) -> Any:
-        job = jobs[request["kind"], request["name"]]
-        if job.is_async:
-            return asyncio.run(aperform(job, request["arguments"])).wire()
-        return perform(job, request["arguments"]).wire()
-
-    return work
-
-
-def perform(job: Job, arguments: Mapping[str, Any]) -> Outcome:
-    """Run a job here and now, whatever it raises."""
-    try:
-        return Outcome("ok", job.run(arguments))
-    except BaseException as error:  # noqa: BLE001  # a tool's SystemExit or KeyboardInterrupt ends its call alone
-        return _ended(error)
-
-
-async def aperform(job: Job, arguments: Mapping[str, Any]) -> Outcome:
-    """Run a job on this loop, whatever it raises; only a cancellation from outside passes through."""
-    try:
-        value = job.run(arguments)
-        return Outcome("ok", await value if isinstance(value, Awaitable) else value)
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        return _ended(error)
-    except BaseException as error:  # noqa: BLE001  # as in perform
-        return _ended(error)
-
-
-def _ended(error: BaseException) -> Outcome:
-    if isinstance(error, ArgumentsError):
-        return Outcome("invalid", reason=str(error))
-    if isinstance(error, ToolError):
-        return Outcome("error", reason=str(error))
-    # Only the kind of exception leaves the process: its text may hold what the caller, or a secret file, said.
-    reason = f"it {error}" if isinstance(error, ResultError) else f"it raised {type(error).__name__}"
-    return Outcome("failure", reason=reason, trace="".join(traceback.format_exception(error)))
-
-
-def _tool_job(tool: Tool) -> Job:
-    marks = tool.marks
-    run: Callable[[Mapping[str, Any]], Any]
-    if tool.is_async:
-
-        async def run_async(arguments: Mapping[str, Any]) -> Any:
-            return _packed(tool.result(await tool.function(**tool.keywords(arguments))))
-
-        run = run_async
-    else:
-
-        def run_sync(arguments: Mapping[str, Any]) -> Any:
-            return _packed(tool.result(tool.function(**tool.keywords(arguments))))
-
-        run = run_sync
-    return Job("tool", tool.name, run, tool.is_async, tool.runs, marks.timeout, marks.memory or MEMORY)
-
-
-def _packed(reply: Reply) -> list[Any]:
-    return [reply.content, reply.structured, reply.is_error, reply.verbatim]
-
-
-def _reply(packed: list[Any]) -> Reply:
-    return Reply(*packed)
-
-
-def _job(
-    kind: Kind, name: str, run: Callable[[Mapping[str, Any]], Any], function: Callable[..., Any], *, trusted: bool
-) -> Job:
-    is_async = asyncio.iscoroutinefunction(function)
-    return Job(kind, name, run, is_async, "loop" if is_async and trusted else "worker", DEFAULT_TIMEOUT)
-
-
-def _reader(resource: Resource) -> Callable[[Mapping[str, Any]], Any]:
-    def contents(data: Any, uri: str) -> dict[str, Any]:
-        if isinstance(data, Verbatim):
-            return data.result
-        if not isinstance(data, (str, bytes)):
-            raise ResultError(f"returned {type(data).__name__}; a resource gives str or bytes")
-        return resource_contents(uri, data, resource.mime_type)
-
-    return _then(resource.function, lambda request: request["of"], lambda data, request: contents(data, request["uri"]))
-
-
-def _writer(prompt: Prompt) -> Callable[[Mapping[str, Any]], Any]:
-    def result(written: Any) -> dict[str, Any]:
-        if isinstance(written, Verbatim):
-            return written.result
-        messages = [written] if isinstance(written, (str, Message)) else list(written)
-        wired = [(Message(message) if isinstance(message, str) else message).wire() for message in messages]
-        return {"description": prompt.description, "messages": wired}
-
-    return _then(prompt.function, lambda request: request, lambda written, _request: result(written))
-
-
-def _completion(suggest: Callable[[str], Any]) -> Callable[[Mapping[str, Any]], Any]:
-    return _then(
-        lambda typed: suggest(typed), lambda request: {"typed": request["typed"]}, lambda values, _request: list(values)
-    )
-
-
-def _then(
-    function: Callable[..., Any],
-    keywords: Callable[[Mapping[str, Any]], Mapping[str, Any]],
-    convert: Callable[[Any, Mapping[str, Any]], Any],
-) -> Callable[[Mapping[str, Any]], Any]:
-    """A job's `run` from a function, its keywords in the request, and the conversion of its result."""
-    if not asyncio.iscoroutinefunction(function):
-        return lambda request: convert(function(**keywords(request)), request)
-
-    async def run(request: Mapping[str, Any]) -> Any:
-        return convert(await function(**keywords(request)), request)
-
-    return run
 
 
 def _value(outcome: Outcome, what: str, call_id: str) -> Any:

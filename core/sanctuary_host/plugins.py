@@ -1,4 +1,4 @@
-"""Find a cluster's plugins, check each by itself, and collect what they offer. One bad plugin never takes the others."""
+"""Find a cluster's plugins, check each by itself, collect what they offer; a bad one never takes the others along."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import asyncio
 import difflib
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import EntryPoint, entry_points, version
 from types import ModuleType
 from typing import Any, Final, TypeVar
@@ -18,9 +18,11 @@ import pluggy
 from sanctuary_host import hookspecs
 from sanctuary_host.boundary import Boundary
 from sanctuary_host.gateway.lint import collisions, faults_of
-from sanctuary_host.host import Host, SettingsError
+from sanctuary_host.host import Host
 from sanctuary_host.prompts import Prompt, describe_prompt
 from sanctuary_host.resources import Resource, describe_resource
+from sanctuary_host.settings import SettingsError
+from sanctuary_host.shapes import is_array
 from sanctuary_host.tools import Tool, UnfitError, describe
 
 logger = logging.getLogger(__name__)
@@ -65,13 +67,13 @@ class Cluster:
 
     name: str
     boundary: Boundary = field(default_factory=Boundary)
-    tools: dict[str, Tool] = field(default_factory=dict)
-    resources: list[Resource] = field(default_factory=list)
-    prompts: dict[str, Prompt] = field(default_factory=dict)
-    plugins: list[Plugin] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
-    hidden: set[str] = field(default_factory=set)
-    watchers: list[Callable[[str, str], None]] = field(default_factory=list)
+    tools: dict[str, Tool] = field(default_factory=dict[str, Tool])
+    resources: list[Resource] = field(default_factory=list[Resource])
+    prompts: dict[str, Prompt] = field(default_factory=dict[str, Prompt])
+    plugins: list[Plugin] = field(default_factory=list[Plugin])
+    faults: list[str] = field(default_factory=list[str])
+    hidden: set[str] = field(default_factory=set[str])
+    watchers: list[Callable[[str, str], None]] = field(default_factory=list[Callable[[str, str], None]])
 
     @cached_property
     def version(self) -> str:
@@ -147,14 +149,14 @@ def load(name: str, environment: Mapping[str, str] | None = None, trust: frozens
                 f"add {distribution} to SANCTUARY_TRUST if you vouch for it"
             )
             continue
-        hooks = _isolated(cluster, entry, lambda entry=entry: _hooks_of(entry))
+        hooks = _isolated(cluster, entry, partial(_hooks_of, entry))
         if hooks is not None:
             modules.append((entry, distribution, hooks))
     cluster.boundary = _boundary(cluster, modules, trusted)
     for entry, distribution, hooks in modules:
         host = Host(name, environment or {}, cluster.boundary, cluster.offer, cluster.resource_changed)
         plugin = Plugin(entry.name, distribution, distribution in trusted, hooks, host)
-        if _isolated(cluster, entry, lambda plugin=plugin: _collect(cluster, plugin)) is not None:
+        if _isolated(cluster, entry, partial(_collect, cluster, plugin)) is not None:
             cluster.plugins.append(plugin)
     cluster.faults += collisions(cluster.tools)
     for fault in cluster.faults:
@@ -271,7 +273,7 @@ def _collect(cluster: Cluster, plugin: Plugin) -> bool:
 
 def _listed(plugin: Plugin, hook: str) -> Sequence[Callable[..., Any]]:
     offered = plugin.call(hook)
-    if isinstance(offered, (list, tuple)):
+    if is_array(offered):
         return offered
     if offered is None and hook not in plugin.hooks:
         return ()
@@ -279,7 +281,7 @@ def _listed(plugin: Plugin, hook: str) -> Sequence[Callable[..., Any]]:
 
 
 def _fit(tool: Tool, cluster: Cluster, plugin: Plugin) -> Tool:
-    if faults := faults_of(tool.name, tool.description, tool.input_schema):
+    if faults := faults_of(tool.name, tool.description, tool.arguments.schema):
         raise UnfitError("; ".join(faults))
     changes: dict[str, Any] = {}
     if not plugin.trusted:
@@ -295,10 +297,12 @@ async def unready(plugin: Plugin, seconds: float) -> list[str]:
         asked = plugin.call("check_ready")
         if asked is None:
             return []
-        if isinstance(asked, Awaitable):
+        if inspect.isawaitable(asked):
             async with asyncio.timeout(seconds):
                 asked = await asked
-        return [str(sentence) for sentence in asked or ()]
+        return (
+            [str(sentence) for sentence in asked] if is_array(asked) else [f"{plugin.name}: check_ready gave no list"]
+        )
     except TimeoutError:
         return [f"plugin {plugin.name} did not say within {seconds:g} s whether it is ready"]
     except Exception as error:

@@ -9,7 +9,7 @@ import signal
 import socket
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from sanctuary_host.calling import Voice
 from sanctuary_host.containment import wire
@@ -17,8 +17,6 @@ from sanctuary_host.containment.zygote import Zygote
 
 SIZE: Final = 4
 """Workers at most; the calls beyond wait, within their deadlines."""
-MEMORY: Final = 512
-"""MiB that a call may add to its worker, unless its tool says otherwise."""
 
 
 class CrashError(Exception):
@@ -38,13 +36,14 @@ class Pool:
         self._news = wire.Unpacker()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def start(self) -> None:
-        """Begin to follow the fork server's reports; to be called on the running loop."""
+    async def __aenter__(self) -> Self:
+        """Begin to follow the fork server's reports."""
         self._loop = asyncio.get_running_loop()
-        self._zygote.control.setblocking(False)
+        self._zygote.control.setblocking(False)  # noqa: FBT003  # the standard library's own order
         self._loop.add_reader(self._zygote.control.fileno(), self._read_news)
+        return self
 
-    async def close(self) -> None:
+    async def __aexit__(self, *_exception: object) -> None:
         """End every worker and the fork server."""
         if self._loop is not None:
             self._loop.remove_reader(self._zygote.control.fileno())
@@ -60,12 +59,14 @@ class Pool:
     async def call(self, request: Mapping[str, Any], voice: Voice | None = None) -> Any:
         """Have a worker run `request`, and return the outcome.
 
+        Beside what the work reads, the request says in `memory` how many MiB it may add to the worker.
+
         The caller bounds the time: when this coroutine is cancelled, the worker is killed.
 
         Raises:
             CrashError: the worker ended before it had answered.
         """
-        frame = wire.pack({"memory": MEMORY, **request})
+        frame = wire.pack(request)
         worker = await self._take()
         try:
             answer = await worker.ask(frame, voice)

@@ -92,12 +92,12 @@ def _serve(control: socket.socket, work: Work, parent: int) -> NoReturn:
     signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
     signal.set_wakeup_fd(writer)
     while True:
-        ready, _, _ = select.select([control, reader], [], [])
+        ready, _, _ = select.select([control.fileno(), reader], [], [])
         if reader in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(reader, 4096)
             _report_deaths(control)
-        if control in ready:
+        if control.fileno() in ready:
             message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
             if not message:
                 os._exit(0)

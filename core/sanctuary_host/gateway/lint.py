@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from sanctuary_host.shapes import is_array, is_object
+
 NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 NAME_LIMIT: Final = 64
 """Characters; ContextForge allows 128 with its prefix, several clients only 64."""
@@ -51,8 +53,8 @@ def collisions(names: Iterable[str]) -> list[str]:
 
 
 def _depth(value: Any) -> int:
-    if isinstance(value, Mapping):
+    if is_object(value):
         return 1 + max((_depth(item) for item in value.values()), default=0)
-    if isinstance(value, list):
+    if is_array(value):
         return 1 + max((_depth(item) for item in value), default=0)
     return 0

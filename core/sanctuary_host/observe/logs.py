@@ -10,6 +10,8 @@ from typing import Any, Final, TextIO
 
 from pydantic_core import to_json
 
+from sanctuary_host.shapes import is_object
+
 LEVEL_COLOURS: Final = {"DEBUG": "2", "INFO": "36", "WARNING": "33", "ERROR": "31", "CRITICAL": "31;1"}
 
 
@@ -39,7 +41,7 @@ def configure(*, level: str, cluster: str, stream: TextIO | None = None, pretty:
 def fields_of(record: logging.LogRecord) -> Mapping[str, Any]:
     """What a record carries beside its sentence: `logger.info(..., extra={"fields": {...}})`."""
     fields = record.__dict__.get("fields")
-    return fields if isinstance(fields, Mapping) else {}
+    return fields if is_object(fields) else {}
 
 
 class _Json(logging.Formatter):
