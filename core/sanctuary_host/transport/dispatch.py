@@ -16,7 +16,15 @@ from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, LOG_LEVEL_META_KEY, Loggin
 from pydantic import ValidationError
 
 from sanctuary_host.calling import LogLevel
-from sanctuary_host.transport.messages import REQUEST_CANCELLED, Message, RequestId, failure, is_id, notification
+from sanctuary_host.transport.messages import (
+    REQUEST_CANCELLED,
+    Message,
+    RequestId,
+    failure,
+    is_id,
+    notification,
+    object_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -96,8 +104,7 @@ class Dispatch:
         self.level: int | None = None
         self._event: anyio.Event | None = None
         params = message.get("params")
-        meta = params.get("_meta") if params else None
-        if isinstance(meta, Mapping):
+        if params and (meta := object_of(params.get("_meta"))):
             token = meta.get("progressToken")
             self.progress_token = token if is_id(token) else None
             self.level = LEVELS.get(str(meta.get(LOG_LEVEL_META_KEY)))

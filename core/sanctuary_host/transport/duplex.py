@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 from mcp_types import INTERNAL_ERROR
@@ -50,9 +51,7 @@ class Duplex:
             await self.session.hear(message, correlation)
             return
         try:
-            self._kernel.check_serving()
-            if len(self.tasks) >= self._limits.pending:
-                raise RefusedError("too many requests are in flight on this connection", code=INTERNAL_ERROR)
+            self._check_room()
         except RefusedError as error:
             await self._stream.send(failure(message["id"], error.code, str(error)))
             return
@@ -64,10 +63,12 @@ class Duplex:
             dispatch = self.session.begin(message, self._stream, correlation)
             self._start(message, lambda: self.session.serve(dispatch, message))
 
-    async def finish(self) -> None:
-        """Wait until everything that is in flight is answered."""
-        while self.tasks:
-            await asyncio.wait(self.tasks)
+    async def finish(self, seconds: float | None = None) -> None:
+        """Wait until everything that is in flight is answered, for `seconds` at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.tasks:
+                    await asyncio.wait(self.tasks)
 
     async def drain(self) -> None:
         """End the stream once everything that is in flight is answered."""
@@ -83,6 +84,11 @@ class Duplex:
         if self._stream.gone:
             for task in self.tasks:
                 task.cancel()
+
+    def _check_room(self) -> None:
+        self._kernel.check_serving()
+        if len(self.tasks) >= self._limits.pending:
+            raise RefusedError("too many requests are in flight on this connection", code=INTERNAL_ERROR)
 
     def _start(self, message: Message, serve: Callable[[], Awaitable[Message]]) -> None:
         key = id_key(message["id"])

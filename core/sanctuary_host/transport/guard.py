@@ -136,7 +136,7 @@ class Guard:
 
     @staticmethod
     def _check_token(header: str | None, token: bytes) -> None:
-        challenge = {hdrs.WWW_AUTHENTICATE: "Bearer"}
+        challenge = {"WWW-Authenticate": "Bearer"}
         if header is None:
             raise RefusedError(
                 "this server asks for a token; send Authorization: Bearer TOKEN", status=401, headers=challenge
@@ -147,7 +147,7 @@ class Guard:
             raise RefusedError(
                 "the token is not the one that this server asks for",
                 status=401,
-                headers={hdrs.WWW_AUTHENTICATE: 'Bearer error="invalid_token"'},
+                headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
             )
 
 

@@ -1,4 +1,4 @@
-"""What the protocol's methods do with a cluster: each handler takes the SDK's context and typed params, and gives a result."""
+"""What the protocol's methods do with a cluster: handlers from the SDK's context and typed params to a result."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
+from sanctuary_host.calling import ProtocolError
 from sanctuary_host.calls import Calls, FailedError, UnknownError
 from sanctuary_host.transport.dispatch import LEVELS, Dispatch
 from sanctuary_host.transport.session import Session
@@ -51,6 +52,8 @@ class Handlers:
             )
         except UnknownError as error:
             raise MCPError(types.INVALID_PARAMS, str(error)) from None
+        except ProtocolError as error:
+            raise MCPError(error.code, error.message, error.data) from None
         return _complete(ctx, reply.wire(structured=ctx.protocol_version >= STRUCTURED))
 
     async def list_resources(self, ctx: Context, params: types.PaginatedRequestParams | None) -> Result:
@@ -126,6 +129,8 @@ async def _asked(answer: Awaitable[T], data: Mapping[str, Any] | None = None) ->
         return await answer
     except UnknownError as error:
         raise MCPError(types.INVALID_PARAMS, str(error), data) from None
+    except ProtocolError as error:
+        raise MCPError(error.code, error.message, error.data) from None
     except FailedError as error:
         raise MCPError(types.INTERNAL_ERROR, str(error), data) from None
 

@@ -1,11 +1,11 @@
-"""`/health`: is the process alive, and what does it know of itself; `/ready`: can the cluster serve."""
+"""What operators ask: `/health`, is the process alive; `/ready`, can the cluster serve; `/metrics`, how it goes."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, Final
 
 from aiohttp import hdrs, web
@@ -23,7 +23,7 @@ READY_SECONDS: Final = 5.0
 
 
 class Health:
-    """What load balancers and operators ask. Neither question needs a token.
+    """The answers, for which nobody needs a token.
 
     Args:
         kernel: what is asked about.
@@ -60,6 +60,16 @@ class Health:
         }
         return json_response(encode(state))
 
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        """Answer `GET /metrics` in Prometheus' text format.
+
+        Raises:
+            RefusedError: it was asked in a wrong way.
+        """
+        self._check(request)
+        headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+        return web.Response(body=self._kernel.calls.metrics.text(), headers=headers)
+
     async def ready(self, request: web.Request) -> web.StreamResponse:
         """Answer `GET /ready`: 200, or 503 with a sentence for each reason.
 
@@ -72,7 +82,7 @@ class Health:
         return json_response(body, 503 if reasons else 200)
 
     @contextlib.asynccontextmanager
-    async def measured(self) -> AsyncIterator[None]:
+    async def measured(self) -> AsyncGenerator[None]:
         """Measure the loop's lag meanwhile."""
         self._started = asyncio.get_running_loop().time()
         task = asyncio.create_task(self._measure())

@@ -1,11 +1,11 @@
-"""The SDK's handler kernel around our cluster. The one module that knows the SDK's server side; a contract test pins it."""
+"""The SDK's handler kernel around our cluster: the one module that knows it, name by name pinned by a contract test."""
 
 from __future__ import annotations
 
 import logging
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from mcp.server.caching import CacheHint
 from mcp.server.connection import Connection
@@ -30,13 +30,13 @@ from mcp.shared.inbound import (
     x_mcp_header_map,
 )
 from mcp_types import HEADER_MISMATCH, INTERNAL_ERROR, PROTOCOL_VERSION_META_KEY
-from mcp_types.methods import CACHEABLE_METHODS, validate_client_request
+from mcp_types.methods import CacheableMethod, validate_client_request
 from pydantic import ValidationError
 
 from sanctuary_host.calls import Calls
 from sanctuary_host.transport.dispatch import Dispatch, answer
 from sanctuary_host.transport.handlers import Handlers
-from sanctuary_host.transport.messages import Message, RefusedError, RequestId, encode
+from sanctuary_host.transport.messages import Message, RefusedError, RequestId, encode, object_of
 from sanctuary_host.transport.session import Nowhere, Session
 
 logger = logging.getLogger(__name__)
@@ -76,9 +76,8 @@ class Kernel:
             )
         )
         # Only what a client would mirror into headers is checked against them.
-        self._mirrored = {
-            tool.name: tool.input_schema for tool in self.cluster.tools.values() if x_mcp_header_map(tool.input_schema)
-        }
+        schemas = {tool.name: tool.arguments.schema for tool in self.cluster.tools.values()}
+        self._mirrored = {name: schema for name, schema in schemas.items() if x_mcp_header_map(schema)}
         self._lists: dict[str, bytes] = {}
         self.cluster.watch(self._changed)
 
@@ -188,10 +187,9 @@ class Kernel:
         self._listen.close()
 
     def _check_mirrored(self, message: Message, headers: Mapping[str, str]) -> None:
-        params = message["params"]
-        schema = self._mirrored.get(str(params.get("name")))
-        arguments = params.get("arguments") or {}
-        if schema is None or not isinstance(arguments, Mapping):
+        schema = self._mirrored.get(str(message["params"].get("name")))
+        arguments = object_of(message["params"].get("arguments"))
+        if schema is None:
             return
         if (rejection := validate_mcp_param_headers(schema, arguments, headers)) is not None:
             raise _refused(rejection, message["id"])
@@ -242,8 +240,8 @@ def _server(calls: Calls, listen: ListenHandler, instructions: str | None) -> Se
     if cluster.prompts:
         on["on_list_prompts"] = handlers.list_prompts
         on["on_get_prompt"] = handlers.get_prompt
-    offers = [*cluster.resources, *cluster.prompts.values()]
-    if any(offer.completers for offer in offers):
+    completers = [one.completers for one in cluster.resources] + [one.completers for one in cluster.prompts.values()]
+    if any(completers):
         on["on_completion"] = handlers.complete
     with warnings.catch_warnings():
         # Older clients still set a logging level; that newer versions of the protocol dropped it is no news to us.
@@ -252,7 +250,7 @@ def _server(calls: Calls, listen: ListenHandler, instructions: str | None) -> Se
             f"sanctuary_{cluster.name}",
             version=cluster.version,
             instructions=instructions,
-            cache_hints={method: CacheHint() for method in CACHEABLE_METHODS},
+            cache_hints=dict.fromkeys(get_args(CacheableMethod), CacheHint()),
             **on,
         )
 
@@ -260,8 +258,8 @@ def _server(calls: Calls, listen: ListenHandler, instructions: str | None) -> Se
 def is_self_contained(message: Message) -> bool:
     """Whether a request carries the envelope of protocol version 2026-07-28 and later; only those have its key."""
     params = message.get("params")
-    meta = params.get("_meta") if params else None
-    return isinstance(meta, Mapping) and PROTOCOL_VERSION_META_KEY in meta and message.get("method") != "initialize"
+    meta = object_of(params.get("_meta")) if params else object_of(None)
+    return PROTOCOL_VERSION_META_KEY in meta and message.get("method") != "initialize"
 
 
 def http_status(reply: Message) -> int:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from mcp_types import INTERNAL_ERROR, INVALID_REQUEST, PARSE_ERROR
 from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from sanctuary_host.shapes import is_object
 
 Message = dict[str, Any]
 RequestId = str | int
@@ -78,7 +80,11 @@ def decode(data: bytes | bytearray | memoryview) -> Message:
     except ValueError as error:
         # The parser's words name a position, never the content.
         raise RefusedError(f"the message is not JSON: {error}", code=PARSE_ERROR) from None
-    if not isinstance(message, dict):
+    return _checked(message)
+
+
+def _checked(message: Any) -> Message:
+    if not is_object(message):
         what = "a batch" if isinstance(message, list) else "no object"
         raise RefusedError(f"the message is {what}; send a single JSON-RPC object")
     if message.get("jsonrpc") != "2.0":
@@ -92,10 +98,15 @@ def decode(data: bytes | bytearray | memoryview) -> Message:
             raise RefusedError("the message's params must be an object")
     elif "id" not in message or ("result" in message) == ("error" in message):
         raise RefusedError("the message is neither a request, nor a notification, nor a response")
-    return message
+    return dict(message)
 
 
-def is_id(value: Any) -> bool:
+def object_of(value: Any) -> Mapping[str, Any]:
+    """The members of a JSON object; none where `value` is something else."""
+    return value if is_object(value) else {}
+
+
+def is_id(value: Any) -> TypeGuard[RequestId]:
     """Whether `value` can be a request's id; `true` is none, though Python takes it for 1."""
     return isinstance(value, str | int) and not isinstance(value, bool)
 

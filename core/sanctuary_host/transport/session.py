@@ -12,7 +12,7 @@ from mcp.shared.exceptions import MCPError, NoBackChannelError
 from mcp_types import CONNECTION_CLOSED, INTERNAL_ERROR, REQUEST_TIMEOUT
 
 from sanctuary_host.transport.dispatch import Dispatch, Outlet, answer
-from sanctuary_host.transport.messages import Message, RequestId, id_key, is_id, notification
+from sanctuary_host.transport.messages import Message, RequestId, id_key, is_id, notification, object_of
 from sanctuary_host.transport.streams import Stream
 
 if TYPE_CHECKING:  # the kernel's handlers know sessions, and sessions the kernel
@@ -155,7 +155,7 @@ class Session:
         if self._asked is None or self._numbers is None:
             self._asked, self._numbers = {}, itertools.count(1)
         number = next(self._numbers)
-        response = asyncio.get_running_loop().create_future()
+        response: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._asked[number] = response
         try:
             async with asyncio.timeout((opts or {}).get("timeout")):
@@ -187,14 +187,12 @@ class Session:
         if response is None or response.done():
             return
         if "error" in message:
-            error = message["error"] if isinstance(message["error"], Mapping) else {}
+            error = object_of(message["error"])
             code = error.get("code")
             code = code if isinstance(code, int) else INTERNAL_ERROR
             response.set_exception(MCPError(code, str(error.get("message", "")), error.get("data")))
-        elif isinstance(message["result"], dict):
-            response.set_result(message["result"])
         else:
-            response.set_exception(MCPError(INTERNAL_ERROR, "the client's result is no object"))
+            response.set_result(dict(object_of(message["result"])))
 
 
 class Nowhere:

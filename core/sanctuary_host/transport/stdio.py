@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Final
 
+from sanctuary_host.calls import Calls
 from sanctuary_host.transport.duplex import Duplex
 from sanctuary_host.transport.kernel import Kernel
 from sanctuary_host.transport.limits import DEFAULTS, Limits
-from sanctuary_host.transport.messages import RefusedError, decode
+from sanctuary_host.transport.messages import Message, RefusedError, decode
 from sanctuary_host.transport.session import Session
 from sanctuary_host.transport.streams import Stream, line
 
@@ -24,43 +25,64 @@ AHEAD: Final = 16
 """Pieces that are read before they are asked for."""
 
 
-async def serve(kernel: Kernel, source: int, sink: int, limits: Limits = DEFAULTS) -> None:
+async def serve(
+    calls: Calls,
+    source: int,
+    sink: int,
+    *,
+    stop: asyncio.Event | None = None,
+    tracing: bool = False,
+    limits: Limits = DEFAULTS,
+) -> None:
     """Serve the client at the other end until it closes its side and everything in flight is answered.
 
     Args:
-        kernel: what handles the messages.
+        calls: the cluster and the place where its code runs.
         source: the descriptor to read from.
         sink: the descriptor to write to. Nothing else may write to it: give the original standard output, of which
             descriptor 1 is no longer a copy.
+        stop: ends the service when it is set: what is in flight may finish, within `Limits.shutdown`.
+        tracing: keep the SDK's OpenTelemetry spans.
         limits: how long a line may be, and how much may wait.
     """
     # A client that pauses, in a debugger say, is alive all the same: descriptors know no timeouts.
     limits = replace(limits, stall=None)
+    kernel = Kernel(calls, tracing=tracing)
     reader = _Reader(source)
     stream = Stream(limits, line)
     duplex = Duplex(kernel, Session(kernel), stream, limits, self_contained=True)
     writer = asyncio.create_task(stream.run(_Writer(sink).write))
     writer.add_done_callback(lambda _: reader.stop())
+    stopper = asyncio.create_task(_stop_with(stop, reader)) if stop is not None else None
     try:
         async for text in _lines(reader, limits.message):
             try:
-                message = decode(text) if text is not None else None
-                if message is None:
-                    raise RefusedError(f"a line may have {limits.message} bytes, and this one had more")
+                message = decode(text) if text is not None else _too_long(limits)
             except RefusedError as error:
                 await stream.send(error.reply())
             else:
                 await duplex.take(message)
         duplex.session.hang_up()
         kernel.end_listening()
-        await duplex.finish()
+        stopped = stop is not None and stop.is_set()
+        await duplex.finish(limits.shutdown if stopped else None)
     finally:
+        if stopper is not None:
+            stopper.cancel()
         await duplex.close()
-        if duplex.tasks:
-            await asyncio.wait(duplex.tasks, timeout=limits.shutdown)
+        await duplex.finish(limits.shutdown)
         stream.end()
         with contextlib.suppress(OSError):  # the client closed its end of the pipe
             await writer
+
+
+async def _stop_with(stop: asyncio.Event, reader: _Reader) -> None:
+    await stop.wait()
+    reader.stop()
+
+
+def _too_long(limits: Limits) -> Message:
+    raise RefusedError(f"a line may have {limits.message} bytes, and this one had more")
 
 
 async def _lines(reader: _Reader, limit: int) -> AsyncIterator[bytes | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 
 from sanctuary_host.transport.limits import Limits
 from sanctuary_host.transport.messages import RefusedError
@@ -72,7 +72,7 @@ class Table:
                 await self.drop(session)
 
     @contextlib.asynccontextmanager
-    async def swept(self) -> AsyncIterator[None]:
+    async def swept(self) -> AsyncGenerator[None]:
         """Sweep from time to time, and end all sessions at the end."""
         task = asyncio.create_task(self._keep_sweeping())
         try:

@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 
 from aiohttp import web
 from mcp_types import INTERNAL_ERROR
 
+from sanctuary_host.calls import Calls
 from sanctuary_host.transport.exchange import refusal
 from sanctuary_host.transport.guard import Guard
 from sanctuary_host.transport.health import Health
@@ -35,7 +36,7 @@ class Endpoints:
     Args:
         kernel: what handles the messages.
         token: what callers must present as a bearer token; `None` lets everybody in.
-        hosts: names under which clients may call this server, besides those of the loopback interface.
+        allowed_hosts: names under which clients may call this server, besides those of the loopback interface.
         stateless: serve the handshake era without sessions.
         limits: how many and for how long.
     """
@@ -45,13 +46,13 @@ class Endpoints:
         kernel: Kernel,
         *,
         token: str | None = None,
-        hosts: Iterable[str] = (),
+        allowed_hosts: Iterable[str] = (),
         stateless: bool = False,
         limits: Limits = DEFAULTS,
     ) -> None:
         self.kernel = kernel
         self.limits = limits
-        guard = Guard(token, hosts, limits)
+        guard = Guard(token, allowed_hosts, limits)
         self.streamable = Streamable(kernel, guard, limits, Modern(kernel, guard, limits), stateless=stateless)
         self.sse = Sse(kernel, guard, limits)
         self.health = Health(kernel, guard, lambda: len(self.streamable.table) + len(self.sse))
@@ -68,6 +69,7 @@ class Endpoints:
             ("/messages/", self.sse.post),
             ("/health", self.health.health),
             ("/ready", self.health.ready),
+            ("/metrics", self.health.metrics),
             ("/{path:.*}", _nothing),
         ):
             application.router.add_route("*", path, _refusing(handler))
@@ -97,31 +99,37 @@ class Endpoints:
 
 
 @contextlib.asynccontextmanager
-async def serve(endpoints: Endpoints, where: socket.socket | tuple[str, int]) -> AsyncIterator[int]:
-    """Serve HTTP, and at the end let what is in flight come to its end first.
+async def serving(
+    calls: Calls,
+    *,
+    sock: socket.socket,
+    allowed_hosts: Iterable[str] = (),
+    token: str | None = None,
+    stateless: bool = False,
+    tracing: bool = False,
+    limits: Limits = DEFAULTS,
+) -> AsyncGenerator[Endpoints]:
+    """Serve a cluster over HTTP meanwhile, and at the end let what is in flight come to its end first.
 
     Args:
-        endpoints: what to serve.
-        where: a bound socket, or an address and a port (0 for any).
-
-    Yields:
-        The port.
-
-    Raises:
-        OSError: the address cannot be bound.
+        calls: the cluster and the place where its code runs.
+        sock: a bound socket.
+        allowed_hosts: names under which clients may call this server, besides those of the loopback interface.
+        token: what callers must present as a bearer token; `None` lets everybody in.
+        stateless: serve the handshake era without sessions.
+        tracing: keep the SDK's OpenTelemetry spans.
+        limits: how many and for how long.
     """
+    kernel = Kernel(calls, tracing=tracing)
+    endpoints = Endpoints(kernel, token=token, allowed_hosts=allowed_hosts, stateless=stateless, limits=limits)
     runner = web.AppRunner(endpoints.application(), handler_cancellation=True, access_log=None, shutdown_timeout=GRACE)
     await runner.setup()
     try:
-        if isinstance(where, socket.socket):
-            site: web.BaseSite = web.SockSite(runner, where, backlog=1024)
-        else:
-            site = web.TCPSite(runner, *where, backlog=1024)
-        await site.start()
+        await web.SockSite(runner, sock, backlog=1024).start()
         try:
-            yield runner.addresses[0][1]
+            yield endpoints
         finally:
-            # Answered with 503 while this lasts: a refused connection would tell nobody why.
+            # What comes now is answered with 503, which says more than a refused connection would.
             await endpoints.drain()
     finally:
         await runner.cleanup()
@@ -148,4 +156,6 @@ def _refusing(handler: Handler) -> Handler:
 
 async def _nothing(request: web.Request) -> web.StreamResponse:
     del request  # its path is the caller's, and not repeated
-    raise RefusedError("nothing is served here; MCP is at /mcp and /sse, the state at /health and /ready", status=404)
+    raise RefusedError(
+        "nothing is served here; MCP is at /mcp and /sse, the rest at /health, /ready and /metrics", status=404
+    )
