@@ -8,6 +8,20 @@ from typing import Any, Literal, Protocol
 LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
 
 
+class ProtocolError(Exception):
+    """Answers a call with a JSON-RPC error in place of a result, where the protocol asks for just that.
+
+    Args:
+        code: the JSON-RPC error code, such as -32602.
+        message: a sentence for the caller.
+        data: what the protocol defines for this code; JSON.
+    """
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.data = code, message, data
+
+
 class Voice(Protocol):
     """How a running call reaches its caller; each place where tools run has its own."""
 
@@ -46,8 +60,9 @@ def log(level: LogLevel, data: Any) -> None:
 
 
 def protocol_context() -> Any:
-    """The protocol's own request context (`mcp.server.context.ServerRequestContext`), for what this package does not name:
-    sampling, elicitation, roots, input-required results.
+    """The protocol's own request context, for what this package does not name: sampling, elicitation, roots.
+
+    Its type is `mcp.server.context.ServerRequestContext`.
 
     It exists for coroutine tools on the host's loop only; elsewhere this is `None`.
     """

@@ -18,7 +18,7 @@ class SettingsError(Exception):
 
 
 class Host:
-    """The plugin's view of the host: settings, declared secrets, an end of its own, and what it offers at the moment."""
+    """The plugin's view of the host: settings, declared secrets, an end of its own, what it offers at the moment."""
 
     def __init__(
         self,

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
-from pydantic.errors import PydanticUserError
-from pydantic_core import PydanticSerializationError, to_json
-
-from sanctuary_host.content import Audio, Content, Embedded, Image, Link, Text, Verbatim
+from sanctuary_host.arguments import Arguments, ArgumentsError, describe_arguments
+from sanctuary_host.results import Reply, describe_result
+from sanctuary_host.schemas import UnfitError
 
 __all__ = ["ArgumentsError", "Marks", "Reply", "Tool", "ToolError", "Tools", "UnfitError", "describe", "tool"]
 
@@ -26,10 +22,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 MARKS: Final = "__sanctuary_tool__"
 DEFAULT_TIMEOUT: Final = 30.0
 """Seconds that a call may take when its tool names no deadline of its own."""
-SUMMARY_LIMIT: Final = 2_000
-"""Characters of the readable summary that stands beside a structured result with no text of its own."""
-BLOCKS: Final = (Text, Image, Audio, Embedded, Link)
-SECTIONS_OF_SCHEMAS: Final = ("properties", "$defs", "patternProperties", "dependentSchemas")
 
 
 class ToolError(Exception):
@@ -37,18 +29,6 @@ class ToolError(Exception):
 
     Write a sentence that names the thing and the remedy. Whatever else a tool raises is reported without its text.
     """
-
-
-class ArgumentsError(ToolError):
-    """The arguments do not fit the tool's schema; one sentence for each faulty field."""
-
-
-class ResultError(Exception):
-    """A tool returned something else than its signature promises."""
-
-
-class UnfitError(Exception):
-    """A function cannot be offered as a tool; the message says why and what to change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,37 +79,6 @@ def tool(
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """A tool's answer, ready for JSON: content blocks for readers, structured content for programs."""
-
-    content: Sequence[Mapping[str, Any]] = ()
-    structured: Mapping[str, Any] | None = None
-    is_error: bool = False
-    verbatim: Mapping[str, Any] | None = None
-
-    @classmethod
-    def error(cls, text: str) -> Reply:
-        """A tool error (`isError`) that says `text`."""
-        return cls(content=({"type": "text", "text": text},), is_error=True)
-
-    def wire(self, *, structured: bool = True) -> dict[str, Any]:
-        """The reply as a `CallToolResult`.
-
-        Args:
-            structured: whether the client's protocol version has structured content (2025-06-18 and later);
-                where it has not, the data goes as JSON text.
-        """
-        if self.verbatim is not None:
-            return dict(self.verbatim)
-        if self.structured is None:
-            return {"content": list(self.content), "isError": self.is_error}
-        if not structured:
-            text = to_json(self.structured, inf_nan_mode="null").decode()
-            return {"content": [{"type": "text", "text": text}], "isError": self.is_error}
-        return {"content": list(self.content), "structuredContent": self.structured, "isError": self.is_error}
-
-
-@dataclass(frozen=True, slots=True)
 class Tool:
     """A function with everything that the protocol says of it, derived from it."""
 
@@ -137,13 +86,11 @@ class Tool:
     description: str
     function: Callable[..., Any]
     marks: Marks
-    input_schema: dict[str, Any]
+    arguments: Arguments
     output_schema: dict[str, Any] | None
-    is_async: bool
-    parameters: Mapping[str, str]
-    """Parameter names by the arguments model's field names."""
-    model: type[BaseModel]
     result: Callable[[Any], Reply]
+    """Turns what the function returned into a reply; raises ResultError where the signature promises something else."""
+    is_async: bool
     plugin: str = ""
     distribution: str = ""
 
@@ -170,7 +117,7 @@ class Tool:
         entry: dict[str, Any] = {
             "name": self.name,
             "description": self.description,
-            "inputSchema": self.input_schema,
+            "inputSchema": self.arguments.schema,
             "annotations": self.annotations,
         }
         if self.output_schema is not None:
@@ -187,23 +134,7 @@ class Tool:
         Raises:
             ArgumentsError: one sentence for each faulty field, none of which repeats a value.
         """
-        try:
-            filled = self._validate(arguments)
-        except ValidationError as error:
-            raise ArgumentsError(_sentences(error, [*self.parameters.values()])) from None
-        values = filled.__dict__
-        return {parameter: values[field] for field, parameter in self.parameters.items()}
-
-    def _validate(self, arguments: Mapping[str, Any]) -> BaseModel:
-        # JSON in strict mode is the one input form in which pydantic accepts just what the schema does:
-        # no "5" for 5, but a list for a tuple and a string for a date.
-        try:
-            return self.model.model_validate_json(to_json(arguments))
-        except ValidationError as error:
-            if not any(fault["type"] == "int_type" and isinstance(fault["input"], float) for fault in error.errors()):
-                raise
-            # JSON Schema's integers include 5.0.
-            return self.model.model_validate_json(to_json(_with_integers(arguments)))
+        return self.arguments.keywords(arguments)
 
 
 def describe(function: Callable[..., Any]) -> Tool:
@@ -224,24 +155,13 @@ def describe(function: Callable[..., Any]) -> Tool:
     if not marks.timeout > 0:
         raise UnfitError(f"tool {name} has timeout={marks.timeout:g}; it must be above 0 seconds")
     is_async = inspect.iscoroutinefunction(function)
-    if is_async and marks.runs == "inline" or not is_async and marks.runs == "loop":
+    if (is_async and marks.runs == "inline") or (not is_async and marks.runs == "loop"):
         kind = "async def" if is_async else "def"
         raise UnfitError(f"tool {name} is a {kind} with runs={marks.runs!r}; inline is for def, loop for async def")
     hints = _hints(function, name)
-    model, parameters = _arguments_model(function, name, hints)
-    output_schema, result = _result_of(hints.get("return", None), name)
-    return Tool(
-        name=name,
-        description=description,
-        function=function,
-        marks=marks,
-        input_schema=_input_schema(model, name),
-        output_schema=output_schema,
-        is_async=is_async,
-        parameters=parameters,
-        model=model,
-        result=result,
-    )
+    arguments = describe_arguments(function, name, hints)
+    output_schema, result = describe_result(hints.get("return"), name)
+    return Tool(name, description, function, marks, arguments, output_schema, result, is_async)
 
 
 def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
@@ -253,195 +173,3 @@ def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
             f"tool {name} has annotations that cannot be read ({error}); import their types at run time, "
             "not under TYPE_CHECKING"
         ) from None
-
-
-def _arguments_model(
-    function: Callable[..., Any], name: str, hints: Mapping[str, Any]
-) -> tuple[type[BaseModel], dict[str, str]]:
-    fields: dict[str, Any] = {}
-    parameters: dict[str, str] = {}
-    for index, parameter in enumerate(inspect.signature(function).parameters.values()):
-        if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY}:
-            raise UnfitError(f"tool {name} takes {parameter}; a tool's parameters must be named one by one")
-        if parameter.name not in hints:
-            raise UnfitError(f"tool {name} has no annotation on parameter {parameter.name}; add its type")
-        # Names of our own keep clear of pydantic's, so that a parameter may be called `json` or `copy`.
-        field = f"p{index}"
-        parameters[field] = parameter.name
-        default = ... if parameter.default is parameter.empty else parameter.default
-        fields[field] = (hints[parameter.name], Field(default, alias=parameter.name))
-    config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=False)
-    try:
-        return create_model(f"{name}_arguments", __config__=config, **fields), parameters
-    except PydanticUserError as error:
-        raise UnfitError(f"tool {name} has a parameter type that no schema can state: {error.message}") from None
-
-
-def _input_schema(model: type[BaseModel], name: str) -> dict[str, Any]:
-    try:
-        schema = model.model_json_schema(by_alias=True)
-    except PydanticUserError as error:
-        raise UnfitError(f"tool {name} has a parameter type that no schema can state: {error.message}") from None
-    return _tidy({"type": "object", "properties": {}, **schema})
-
-
-def _result_of(annotation: Any, name: str) -> tuple[dict[str, Any] | None, Callable[[Any], Reply]]:
-    """The output schema of a return annotation, and the conversion of results to it."""
-    if annotation is None or annotation is type(None):
-        return None, _nothing
-    if annotation is str:
-        return None, _plain_text
-    if annotation is Verbatim:
-        return None, _verbatim
-    if annotation in BLOCKS or annotation == Content or _is_block_list(annotation):
-        return None, _blocks
-    try:
-        adapter: TypeAdapter[Any] = TypeAdapter(annotation)
-        schema = _lean(_tidy(adapter.json_schema(mode="serialization")))
-    except PydanticUserError as error:
-        raise UnfitError(f"tool {name} returns a type that no schema can state: {error.message}") from None
-    # Structured content is an object; a bare list or number goes under one name, as in the SDKs.
-    wrapped = schema.get("type") != "object" and "$ref" not in schema
-    if wrapped:
-        definitions = schema.pop("$defs", None)
-        schema = {"type": "object", "properties": {"result": schema}, "required": ["result"]}
-        if definitions:
-            schema["$defs"] = definitions
-    elif "$ref" in schema:
-        schema["type"] = "object"
-
-    def convert(value: Any) -> Reply:
-        try:
-            data = adapter.dump_python(value, mode="json", by_alias=True, warnings="error")
-        except PydanticSerializationError:
-            raise ResultError(f"returned {type(value).__name__}, which is not what its signature promises") from None
-        structured = {"result": data} if wrapped else data
-        return Reply(content=({"type": "text", "text": _summary(value, structured)},), structured=structured)
-
-    return schema, convert
-
-
-def _is_block_list(annotation: Any) -> bool:
-    if get_origin(annotation) not in {list, tuple, Sequence}:
-        return False
-    inner = get_args(annotation)
-    members = {member for part in inner if part is not ... for member in (get_args(part) or (part,))}
-    return bool(members) and members <= set(BLOCKS)
-
-
-def _nothing(value: Any) -> Reply:
-    if value is not None:
-        raise ResultError(f"returned {type(value).__name__}, but its signature promises nothing")
-    return Reply()
-
-
-def _plain_text(value: Any) -> Reply:
-    if not isinstance(value, str):
-        raise ResultError(f"returned {type(value).__name__}, but its signature promises str")
-    return Reply(content=({"type": "text", "text": value},))
-
-
-def _verbatim(value: Any) -> Reply:
-    if not isinstance(value, Verbatim):
-        raise ResultError(f"returned {type(value).__name__}, but its signature promises Verbatim")
-    return Reply(verbatim=value.result)
-
-
-def _blocks(value: Any) -> Reply:
-    blocks = [value] if isinstance(value, BLOCKS) else value
-    if not isinstance(blocks, (list, tuple)) or not all(isinstance(block, BLOCKS) for block in blocks):
-        raise ResultError(f"returned {type(value).__name__}, but its signature promises content blocks")
-    return Reply(content=tuple(block.wire() for block in blocks))
-
-
-def _summary(value: Any, structured: Mapping[str, Any]) -> str:
-    """What a reader sees beside the data: the result's own `__str__`, or its fields in lines."""
-    if type(value).__str__ not in {object.__str__, BaseModel.__str__, dict.__str__, list.__str__, tuple.__str__}:
-        return str(value)
-    text = "\n".join(_lines(structured, ""))
-    return text if len(text) <= SUMMARY_LIMIT else f"{text[:SUMMARY_LIMIT]} … (whole in the structured content)"
-
-
-def _lines(value: Any, indent: str) -> list[str]:
-    if isinstance(value, Mapping):
-        lines: list[str] = []
-        for key, item in value.items():
-            nested = _lines(item, indent + "  ")
-            plain = len(nested) == 1 and not (isinstance(item, (Mapping, list)) and item)
-            lines += [f"{indent}{key}: {nested[0].strip()}"] if plain else [f"{indent}{key}:", *nested]
-        return lines
-    if isinstance(value, list):
-        return [f"{indent}- {' '.join(line.strip() for line in _lines(item, ''))}" for item in value] or [
-            f"{indent}none"
-        ]
-    return [f"{indent}{'' if value is None else value}"]
-
-
-def _tidy(schema: Any) -> Any:
-    """A schema without the titles that pydantic derives from names: they say nothing and cost tokens."""
-    if isinstance(schema, list):
-        return [_tidy(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    tidy: dict[str, Any] = {}
-    for key, value in schema.items():
-        if key == "title" and isinstance(value, str):
-            continue
-        if key in SECTIONS_OF_SCHEMAS and isinstance(value, dict):
-            tidy[key] = {name: _tidy(item) for name, item in value.items()}
-        elif key in {"default", "examples", "const", "enum"}:
-            tidy[key] = value
-        else:
-            tidy[key] = _tidy(value)
-    return tidy
-
-
-def _lean(schema: dict[str, Any]) -> dict[str, Any]:
-    """An output schema without its classes' descriptions and defaults: every field is there in every result."""
-    for part in (schema, *schema.get("$defs", {}).values()):
-        part.pop("description", None)
-        for field in part.get("properties", {}).values():
-            field.pop("default", None)
-    return schema
-
-
-def _with_integers(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _with_integers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_with_integers(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _sentences(error: ValidationError, known: list[str]) -> str:
-    """One sentence for each faulty argument. Values are never repeated, names only where they look like names."""
-    faults: dict[str, list[str]] = {}
-    for fault in error.errors(include_url=False, include_input=False, include_context=False):
-        location = fault["loc"]
-        name = str(location[0]) if location else "arguments"
-        if fault["type"] == "extra_forbidden" and len(location) == 1:
-            shown = f"unknown argument {name!r}" if _is_name(name) else "an unknown argument"
-            close = difflib.get_close_matches(name, known, n=1) if _is_name(name) else []
-            hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known) or 'none'}"
-            faults.setdefault(f"?{name}", []).append(f"{shown}: {hint}")
-            continue
-        where = name + "".join(_step(step) for step in location[1:])
-        if fault["type"] == "missing":
-            text = "is missing"
-        elif fault["type"] == "extra_forbidden":
-            text = "is not a known field"
-        else:
-            text = re.sub(r"^(Value error, |Assertion failed, )", "", fault["msg"])
-            text = re.sub(r"^[A-Z]\w* should ", "must ", text)
-        faults.setdefault(where.partition("[")[0].partition(".")[0], []).append(f"argument {where!r} {text}")
-    return "; ".join(" or ".join(dict.fromkeys(texts)) for texts in faults.values())
-
-
-def _step(step: int | str) -> str:
-    if isinstance(step, int):
-        return f"[{step}]"
-    return f".{step}" if _is_name(step) else ""
-
-
-def _is_name(text: str) -> bool:
-    return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,63}", text) is not None

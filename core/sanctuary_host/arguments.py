@@ -1,0 +1,128 @@
+"""A function's parameters as JSON Schema, and a caller's arguments as its keywords."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic.errors import PydanticUserError
+from pydantic_core import to_json
+
+from sanctuary_host.schemas import UnfitError, tidy
+from sanctuary_host.shapes import is_array, is_object
+
+
+class ArgumentsError(Exception):
+    """The arguments do not fit the tool's schema; one sentence for each faulty field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What a tool takes."""
+
+    schema: dict[str, Any]
+    model: type[BaseModel]
+    parameters: Mapping[str, str]
+    """Parameter names by the model's field names."""
+
+    def keywords(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Check arguments against the schema and turn them into the function's keywords.
+
+        Raises:
+            ArgumentsError: one sentence for each faulty field, none of which repeats a value.
+        """
+        try:
+            filled = self._validate(arguments)
+        except ValidationError as error:
+            raise ArgumentsError(_sentences(error, [*self.parameters.values()])) from None
+        values = filled.__dict__
+        return {parameter: values[field] for field, parameter in self.parameters.items()}
+
+    def _validate(self, arguments: Mapping[str, Any]) -> BaseModel:
+        # JSON in strict mode is the one input form in which pydantic accepts just what the schema does:
+        # no "5" for 5, but a list for a tuple and a string for a date.
+        try:
+            return self.model.model_validate_json(to_json(arguments))
+        except ValidationError as error:
+            if not any(fault["type"] == "int_type" and isinstance(fault["input"], float) for fault in error.errors()):
+                raise
+            # JSON Schema's integers include 5.0.
+            return self.model.model_validate_json(to_json(_with_integers(arguments)))
+
+
+def describe_arguments(function: Callable[..., Any], name: str, hints: Mapping[str, Any]) -> Arguments:
+    """Derive what a tool takes from its signature.
+
+    Args:
+        function: the tool's function.
+        name: the tool's name, for errors.
+        hints: the function's resolved annotations.
+
+    Raises:
+        UnfitError: a parameter has no annotation, is no keyword, or has a type that no schema can state.
+    """
+    fields: dict[str, Any] = {}
+    parameters: dict[str, str] = {}
+    for index, parameter in enumerate(inspect.signature(function).parameters.values()):
+        if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY}:
+            raise UnfitError(f"tool {name} takes {parameter}; a tool's parameters must be named one by one")
+        if parameter.name not in hints:
+            raise UnfitError(f"tool {name} has no annotation on parameter {parameter.name}; add its type")
+        # Names of our own keep clear of pydantic's, so that a parameter may be called `json` or `copy`.
+        field = f"p{index}"
+        parameters[field] = parameter.name
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[field] = (hints[parameter.name], Field(default, alias=parameter.name))
+    try:
+        model = create_model(f"{name}_arguments", __config__=ConfigDict(extra="forbid", strict=True), **fields)
+        schema = model.model_json_schema(by_alias=True)
+    except PydanticUserError as error:
+        raise UnfitError(f"tool {name} has a parameter type that no schema can state: {error.message}") from None
+    return Arguments(tidy({"type": "object", "properties": {}, **schema}), model, parameters)
+
+
+def _with_integers(value: Any) -> Any:
+    if is_object(value):
+        return {key: _with_integers(item) for key, item in value.items()}
+    if is_array(value):
+        return [_with_integers(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _sentences(error: ValidationError, known: list[str]) -> str:
+    """One sentence for each faulty argument. Values are never repeated, names only where they look like names."""
+    faults: dict[str, list[str]] = {}
+    for fault in error.errors(include_url=False, include_input=False, include_context=False):
+        location = fault["loc"]
+        name = str(location[0]) if location else "arguments"
+        if fault["type"] == "extra_forbidden" and len(location) == 1:
+            shown = f"unknown argument {name!r}" if _is_name(name) else "an unknown argument"
+            close = difflib.get_close_matches(name, known, n=1) if _is_name(name) else []
+            hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known) or 'none'}"
+            faults.setdefault(f"?{name}", []).append(f"{shown}: {hint}")
+            continue
+        where = name + "".join(_step(step) for step in location[1:])
+        if fault["type"] == "missing":
+            text = "is missing"
+        elif fault["type"] == "extra_forbidden":
+            text = "is not a known field"
+        else:
+            text = re.sub(r"^(Value error, |Assertion failed, )", "", fault["msg"])
+            text = re.sub(r"^[A-Z]\w* should ", "must ", text)
+        faults.setdefault(where.partition("[")[0].partition(".")[0], []).append(f"argument {where!r} {text}")
+    return "; ".join(" or ".join(dict.fromkeys(texts)) for texts in faults.values())
+
+
+def _step(step: int | str) -> str:
+    if isinstance(step, int):
+        return f"[{step}]"
+    return f".{step}" if _is_name(step) else ""
+
+
+def _is_name(text: str) -> bool:
+    return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,63}", text) is not None

@@ -1,0 +1,282 @@
+"""The one place where plugin code is run: look up, bound in time, run in its place, account for the end."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, get_args
+
+from sanctuary_host import calling
+from sanctuary_host.calling import ProtocolError, Voice
+from sanctuary_host.containment.pool import CrashError, Pool
+from sanctuary_host.containment.wire import FrameError
+from sanctuary_host.jobs import READY_SECONDS, Ending, Job, Outcome, aperform, jobs_of, perform
+from sanctuary_host.observe.metrics import Metrics, ToolMetrics
+from sanctuary_host.plugins import Cluster, unready
+from sanctuary_host.prompts import Prompt
+from sanctuary_host.resources import Resource
+from sanctuary_host.results import Reply
+
+logger = logging.getLogger(__name__)
+
+COMPLETION_LIMIT: Final = 100
+"""Values in one completion; the protocol allows no more."""
+
+
+class UnknownError(Exception):
+    """What the caller asks for is not offered; the message is for the caller."""
+
+
+class FailedError(Exception):
+    """A resource, prompt or completion failed; the message is for the caller, the log has the rest."""
+
+
+@dataclass(slots=True)
+class Record:
+    """How the calls of one job went."""
+
+    endings: dict[Ending, int] = field(default_factory=dict[Ending, int])
+    last_failure: str = ""
+    metrics: ToolMetrics | None = None
+
+
+class Calls:
+    """Everything that callers may have run, and the record of how it went.
+
+    Args:
+        cluster: what is offered.
+        pool: where `def` tools and third parties' code run; `None` where nothing needs it.
+        metrics: where calls are counted.
+    """
+
+    def __init__(self, cluster: Cluster, pool: Pool | None = None, metrics: Metrics | None = None) -> None:
+        self.cluster = cluster
+        self.metrics = metrics or Metrics(cluster.name, cluster.version, get_args(Ending))
+        self._pool = pool
+        self._jobs = jobs_of(cluster)
+        self._records = {key: Record() for key in self._jobs}
+        self._ids = itertools.count(1)
+        self._prefix = os.urandom(4).hex()
+        for (kind, name), record in self._records.items():
+            if kind == "tool":
+                record.metrics = self.metrics.of_tool(name)
+
+    async def call_tool(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        voice: Voice | None = None,
+        protocol: Any = None,
+        correlation: str = "",
+    ) -> Reply:
+        """Call a tool; whatever goes wrong inside it becomes a reply that says so.
+
+        Args:
+            name: the tool.
+            arguments: what the caller passes, unchecked.
+            voice: how the tool reaches the caller while it runs.
+            protocol: the protocol's request context, for tools on the loop that ask for it.
+            correlation: an id of the caller's own, repeated in the log.
+
+        Raises:
+            UnknownError: no such tool is on offer.
+            ProtocolError: the tool answers with a JSON-RPC error.
+        """
+        job = self._jobs.get(("tool", name))
+        if job is None or name in self.cluster.hidden:
+            raise UnknownError(_unknown("tool", name))
+        outcome, call_id = await self._run(job, arguments, voice, protocol, correlation)
+        if outcome.ending == "ok":
+            return Reply(*outcome.value)
+        if outcome.ending in {"error", "invalid"}:
+            return Reply.error(outcome.reason)
+        text = {
+            "timeout": f"{name} did not answer within {job.timeout:g} s and was stopped",
+            "crash": f"{name} could not finish: {outcome.reason}",
+            "failure": f"{name} failed: {outcome.reason}",
+        }[outcome.ending]
+        failure = {"error": f"{text} (call {call_id})", "tool": name, "status": "tool_failure"}
+        return Reply.error(json.dumps(failure))
+
+    async def read_resource(
+        self, uri: str, *, voice: Voice | None = None, protocol: Any = None, correlation: str = ""
+    ) -> list[dict[str, Any]]:
+        """Read a resource.
+
+        Returns:
+            Its contents as the protocol writes them.
+
+        Raises:
+            UnknownError: no resource has that URI.
+            FailedError: its function failed.
+        """
+        for resource in self.cluster.resources:
+            parameters = resource.match(uri) if resource.is_template else ({} if resource.uri == uri else None)
+            if parameters is not None:
+                job = self._jobs["resource", resource.uri]
+                outcome, call_id = await self._run(job, {"uri": uri, "of": parameters}, voice, protocol, correlation)
+                return [_value(outcome, f"resource {resource.name}", call_id)]
+        raise UnknownError("no resource has this URI")
+
+    async def get_prompt(
+        self,
+        name: str,
+        arguments: Mapping[str, str],
+        *,
+        voice: Voice | None = None,
+        protocol: Any = None,
+        correlation: str = "",
+    ) -> dict[str, Any]:
+        """Have a prompt written.
+
+        Returns:
+            The `GetPromptResult` as the protocol writes it.
+
+        Raises:
+            UnknownError: no such prompt is on offer, or its arguments do not fit.
+            FailedError: its function failed.
+        """
+        prompt = self.cluster.prompts.get(name)
+        if prompt is None or name in self.cluster.hidden:
+            raise UnknownError(_unknown("prompt", name))
+        known = {argument["name"] for argument in prompt.arguments}
+        missing = [str(a["name"]) for a in prompt.arguments if a["required"] and a["name"] not in arguments]
+        if missing:
+            raise UnknownError(f"prompt {name} lacks the argument {', '.join(missing)}")
+        if not known.issuperset(arguments):
+            raise UnknownError(f"prompt {name} takes {', '.join(sorted(known)) or 'no arguments'} and nothing else")
+        outcome, call_id = await self._run(self._jobs["prompt", name], arguments, voice, protocol, correlation)
+        result: dict[str, Any] = _value(outcome, f"prompt {name}", call_id)
+        return result
+
+    async def complete(self, kind: Literal["prompt", "resource"], name: str, argument: str, typed: str) -> list[str]:
+        """Complete an argument of a prompt or of a resource template (named by its URI template).
+
+        Returns:
+            At most 100 values; none where the argument has no completer.
+
+        Raises:
+            UnknownError: there is no such prompt or template.
+            FailedError: the completer failed.
+        """
+        offers: Prompt | Resource | None = self.cluster.prompts.get(name)
+        if kind == "resource":
+            offers = next((resource for resource in self.cluster.resources if resource.uri == name), None)
+        if offers is None:
+            raise UnknownError(_unknown(kind, name))
+        if argument not in offers.completers:
+            return []
+        job = self._jobs["complete", f"{kind}/{name}/{argument}"]
+        outcome, call_id = await self._run(job, {"typed": typed}, None, None, "")
+        return [str(value) for value in _value(outcome, "the completion", call_id)][:COMPLETION_LIMIT]
+
+    def states(self) -> dict[str, Any]:
+        """What is known of each tool: where it runs, its calls by ending, and its last failure."""
+        states: dict[str, Any] = {}
+        for (kind, name), record in self._records.items():
+            if kind != "tool":
+                continue
+            states[name] = {"runs": self._jobs[kind, name].runs, "calls": dict(record.endings)}
+            if record.last_failure:
+                states[name]["last_failure"] = record.last_failure
+        return states
+
+    async def unready(self) -> list[str]:
+        """Sentences for each reason why the cluster cannot serve as it should; none means that it can."""
+        reasons = list(self.cluster.faults)
+        for plugin in self.cluster.plugins:
+            if "check_ready" not in plugin.hooks:
+                continue
+            if plugin.trusted:
+                reasons += await unready(plugin, READY_SECONDS)
+            else:
+                outcome, _ = await self._run(self._jobs["ready", plugin.name], {}, None, None, "")
+                reasons += (
+                    outcome.value if outcome.ending == "ok" else [f"plugin {plugin.name} cannot say if it is ready"]
+                )
+        return reasons
+
+    async def _run(
+        self, job: Job, arguments: Mapping[str, Any], voice: Voice | None, protocol: Any, correlation: str
+    ) -> tuple[Outcome, str]:
+        call_id = f"{self._prefix}{next(self._ids):06x}"
+        started = time.perf_counter()
+        record = self._records[job.kind, job.name]
+        if record.metrics is not None:
+            record.metrics.begin()
+        outcome = Outcome("cancelled")
+        try:
+            if job.runs == "inline":
+                outcome = perform(job, arguments)
+            elif job.runs == "loop":
+                outcome = await self._on_loop(job, arguments, voice, protocol)
+            else:
+                outcome = await self._in_worker(job, arguments, voice)
+        finally:
+            self._account(job, record, outcome, call_id, time.perf_counter() - started, correlation)
+        if outcome.ending == "error" and outcome.value is not None:
+            raise ProtocolError(*outcome.value)
+        return outcome, call_id
+
+    async def _on_loop(self, job: Job, arguments: Mapping[str, Any], voice: Voice | None, protocol: Any) -> Outcome:
+        calling.voice.set(voice)
+        calling.protocol.set(protocol)
+        try:
+            async with asyncio.timeout(job.timeout):
+                return await aperform(job, arguments)
+        except TimeoutError:
+            return Outcome("timeout")
+
+    async def _in_worker(self, job: Job, arguments: Mapping[str, Any], voice: Voice | None) -> Outcome:
+        if self._pool is None:
+            raise RuntimeError(f"{job.name} needs a worker, but this process was started without a pool")
+        request = {"kind": job.kind, "name": job.name, "arguments": arguments, "memory": job.memory}
+        try:
+            async with asyncio.timeout(job.timeout):
+                answer = await self._pool.call(request, voice)
+            return Outcome(*answer)
+        except TimeoutError:
+            return Outcome("timeout")
+        except (CrashError, FrameError, TypeError) as error:
+            return Outcome("crash", reason=str(error))
+
+    def _account(
+        self, job: Job, record: Record, outcome: Outcome, call_id: str, seconds: float, correlation: str
+    ) -> None:
+        ending = outcome.ending
+        record.endings[ending] = record.endings.get(ending, 0) + 1
+        if record.metrics is not None:
+            record.metrics.end(ending, seconds)
+        fields: dict[str, Any] = {"event": "call", "call": call_id, job.kind: job.name, "outcome": ending}
+        fields["ms"] = round(seconds * 1000, 3)
+        if correlation:
+            fields["correlation"] = correlation
+        if ending in {"ok", "error", "invalid", "cancelled"}:
+            if logger.isEnabledFor(logging.INFO):
+                logger.info("%s %s %s", job.kind.capitalize(), job.name, ending, extra={"fields": fields})
+            return
+        reason = outcome.reason or ("it overran its deadline" if ending == "timeout" else ending)
+        record.last_failure = f"{ending}: {reason}"[:200]
+        if outcome.trace:
+            fields["traceback"] = outcome.trace
+        logger.error("%s %s failed: %s", job.kind.capitalize(), job.name, reason, extra={"fields": fields})
+
+
+def _value(outcome: Outcome, what: str, call_id: str) -> Any:
+    if outcome.ending == "ok":
+        return outcome.value
+    if outcome.ending in {"error", "invalid"}:
+        raise FailedError(outcome.reason)
+    raise FailedError(f"{what} failed; the host's log has the details under call {call_id}")
+
+
+def _unknown(kind: str, name: str) -> str:
+    shown = f" {name}" if len(name) <= 64 and name.isprintable() else ""
+    return f"there is no {kind}{shown} here; list the {kind}s to see what there is"

@@ -1,0 +1,236 @@
+"""Workers on demand: each runs one call at a time and is killed when the call overruns, is given up, or crashes it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sanctuary_host.calling import Voice
+from sanctuary_host.containment import wire
+from sanctuary_host.containment.zygote import Zygote
+
+SIZE: Final = 4
+"""Workers at most; the calls beyond wait, within their deadlines."""
+
+
+class CrashError(Exception):
+    """The worker ended in the middle of the call; the message says how."""
+
+
+class Pool:
+    """The workers of one process."""
+
+    def __init__(self, zygote: Zygote, size: int = SIZE) -> None:
+        self._zygote = zygote
+        self._size = size
+        self._idle: list[_Worker] = []
+        self._count = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._deaths: dict[int, asyncio.Future[int]] = {}
+        self._news = wire.Unpacker()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self) -> None:
+        """Begin to follow the fork server's reports; to be called on the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._zygote.control.setblocking(False)  # noqa: FBT003  # the standard library's own order
+        self._loop.add_reader(self._zygote.control.fileno(), self._read_news)
+
+    async def close(self) -> None:
+        """End every worker and the fork server."""
+        if self._loop is not None:
+            self._loop.remove_reader(self._zygote.control.fileno())
+        for worker in self._idle:
+            worker.end()
+        self._zygote.stop()
+
+    @property
+    def workers(self) -> int:
+        """How many there are."""
+        return self._count
+
+    async def call(self, request: Mapping[str, Any], voice: Voice | None = None) -> Any:
+        """Have a worker run `request`, and return the outcome.
+
+        Beside what the work reads, the request says in `memory` how many MiB it may add to the worker.
+
+        The caller bounds the time: when this coroutine is cancelled, the worker is killed.
+
+        Raises:
+            CrashError: the worker ended before it had answered.
+        """
+        frame = wire.pack(request)
+        worker = await self._take()
+        try:
+            answer = await worker.ask(frame, voice)
+        except CrashError:
+            status = await self._status_of(worker.pid)
+            self._lose(worker)
+            raise CrashError(_how(status)) from None
+        except BaseException:
+            self._lose(worker)
+            raise
+        self._give_back(worker)
+        if "unsendable" in answer:
+            raise CrashError(f"its result cannot be sent: {answer['unsendable']}")
+        return answer["outcome"]
+
+    async def _take(self) -> _Worker:
+        while not self._idle:
+            if self._count < self._size:
+                self._count += 1
+                try:
+                    return await self._spawn()
+                except BaseException:
+                    self._count -= 1
+                    self._wake()
+                    raise
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            try:
+                await turn
+            except BaseException:
+                if turn.done() and not turn.cancelled():
+                    self._wake()  # the turn was ours already: pass it on
+                raise
+        return self._idle.pop()
+
+    def _give_back(self, worker: _Worker) -> None:
+        if worker.is_closing():
+            self._lose(worker)
+            return
+        self._idle.append(worker)
+        self._wake()
+
+    def _lose(self, worker: _Worker) -> None:
+        worker.end()
+        self._count -= 1
+        self._wake()
+
+    def _wake(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    async def _spawn(self) -> _Worker:
+        ours, theirs = socket.socketpair()
+        try:
+            self._zygote.spawn(theirs)
+        except OSError as error:
+            ours.close()
+            raise CrashError(f"no worker can be started: {error.strerror}") from None
+        finally:
+            theirs.close()
+        _, worker = await asyncio.get_running_loop().create_connection(_Worker, sock=ours)
+        try:
+            worker.pid = (await worker.ask(b"", None))["ready"]
+        except BaseException:
+            worker.end()
+            raise
+        self._deaths[worker.pid] = asyncio.get_running_loop().create_future()
+        return worker
+
+    async def _status_of(self, pid: int) -> int | None:
+        death = self._deaths.get(pid)
+        if death is None:
+            return None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0):  # the report follows the end of the connection at once
+                return await death
+        return None
+
+    def _read_news(self) -> None:
+        try:
+            data = self._zygote.control.recv(65_536)
+        except BlockingIOError:
+            return
+        if not data and self._loop is not None:
+            self._loop.remove_reader(self._zygote.control.fileno())
+        for message in self._news.feed(data):
+            death = self._deaths.pop(message["died"], None)
+            if death is not None and not death.done():
+                death.set_result(message["status"])
+            for worker in [worker for worker in self._idle if worker.pid == message["died"]]:
+                self._idle.remove(worker)
+                self._lose(worker)
+
+
+class _Worker(asyncio.Protocol):
+    """The connection to one worker."""
+
+    def __init__(self) -> None:
+        self.pid = 0
+        self._transport: asyncio.Transport | None = None
+        self._frames = wire.Unpacker()
+        self._answer: asyncio.Future[Any] | None = None
+        self._voice: Voice | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for message in self._frames.feed(data):
+                self._take(message)
+        except (wire.FrameError, KeyError, TypeError, ValueError):
+            self.end()
+
+    def _take(self, message: Any) -> None:
+        if "progress" in message and self._voice is not None:
+            self._voice.progress(*message["progress"])
+        elif "log" in message and self._voice is not None:
+            self._voice.log(*message["log"])
+        elif (
+            self._answer is not None and not self._answer.done() and message.keys() & {"outcome", "unsendable", "ready"}
+        ):
+            self._answer.set_result(message)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(CrashError("its worker ended"))
+
+    def is_closing(self) -> bool:
+        """Whether the connection is on its way out."""
+        return self._transport is None or self._transport.is_closing()
+
+    async def ask(self, frame: bytes, voice: Voice | None) -> Any:
+        """Send a frame and await the message that answers it.
+
+        Raises:
+            CrashError: the connection ended first.
+        """
+        if self._transport is None or self._transport.is_closing():
+            raise CrashError("its worker ended")
+        self._voice = voice
+        self._answer = asyncio.get_running_loop().create_future()
+        if frame:
+            self._transport.write(frame)
+        return await self._answer
+
+    def end(self) -> None:
+        """Kill the worker with everything that it started."""
+        if self._transport is not None:
+            self._transport.abort()
+        if self.pid:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+
+def _how(status: int | None) -> str:
+    if status is None:
+        return "its worker process ended"
+    if status < 0:
+        with contextlib.suppress(ValueError):
+            return f"its worker process was ended by {signal.Signals(-status).name}"
+        return f"its worker process was ended by signal {-status}"
+    return f"its worker process exited with status {status}"

@@ -1,0 +1,92 @@
+"""Frames between the host and its workers: a length of four bytes, then that many bytes of JSON.
+
+Only JSON crosses, never pickles: what a worker sends is data from a process that may have been taken over.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pydantic_core import from_json, to_json
+
+HEADER: Final = struct.Struct(">I")
+LIMIT: Final = 64 * 1024 * 1024
+"""Bytes of one frame; a longer one ends the worker that sends it."""
+
+
+class FrameError(Exception):
+    """What arrived is not a frame, or a longer one than is allowed."""
+
+
+def pack(message: Any) -> bytes:
+    """One message as a frame.
+
+    Raises:
+        FrameError: the message is over the limit.
+    """
+    body = to_json(message, inf_nan_mode="null")
+    if len(body) > LIMIT:
+        raise FrameError(f"a message of {len(body):,} bytes is over the limit of {LIMIT:,}")
+    return HEADER.pack(len(body)) + body
+
+
+class Unpacker:
+    """Puts the bytes of a stream back together into messages."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Any]:
+        """Take bytes and yield each message that is complete.
+
+        Raises:
+            FrameError: the stream holds something else than frames within the limit.
+        """
+        self._buffer += data
+        while len(self._buffer) >= HEADER.size:
+            (length,) = HEADER.unpack_from(self._buffer)
+            if length > LIMIT:
+                raise FrameError(f"a frame of {length:,} bytes is over the limit of {LIMIT:,}")
+            end = HEADER.size + length
+            if len(self._buffer) < end:
+                return
+            body = bytes(self._buffer[HEADER.size : end])
+            del self._buffer[:end]
+            try:
+                yield from_json(body)
+            except ValueError:
+                raise FrameError("a frame holds no JSON") from None
+
+
+def receive(connection: socket.socket) -> Any | None:
+    """The next message of a blocking socket; `None` at its end.
+
+    Raises:
+        FrameError: as in `Unpacker.feed`.
+    """
+    header = _exactly(connection, HEADER.size)
+    if header is None:
+        return None
+    (length,) = HEADER.unpack(header)
+    if length > LIMIT:
+        raise FrameError(f"a frame of {length:,} bytes is over the limit of {LIMIT:,}")
+    body = _exactly(connection, length)
+    if body is None:
+        return None
+    try:
+        return from_json(body)
+    except ValueError:
+        raise FrameError("a frame holds no JSON") from None
+
+
+def _exactly(connection: socket.socket, count: int) -> bytes | None:
+    buffer = bytearray()
+    while len(buffer) < count:
+        chunk = connection.recv(min(count - len(buffer), 1 << 20))
+        if not chunk:
+            return None
+        buffer += chunk
+    return bytes(buffer)

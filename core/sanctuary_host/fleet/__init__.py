@@ -1,0 +1,1 @@
+"""Several clusters at once: the fleet as local processes."""

@@ -1,0 +1,202 @@
+"""Plugin code by name: what a cluster offers as pieces that run anywhere, and how one piece ends."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sanctuary_host.calling import ProtocolError
+from sanctuary_host.content import Verbatim, resource_contents
+from sanctuary_host.plugins import Cluster, Plugin, unready
+from sanctuary_host.prompts import Completer, Message, Prompt
+from sanctuary_host.resources import Resource
+from sanctuary_host.results import Reply, ResultError
+from sanctuary_host.tools import DEFAULT_TIMEOUT, ArgumentsError, Runs, Tool, ToolError
+
+Kind = Literal["tool", "resource", "prompt", "complete", "ready"]
+Ending = Literal["ok", "error", "invalid", "failure", "timeout", "crash", "cancelled"]
+"""How a call ends: `error` is the tool's own ToolError, `invalid` means arguments that do not fit its schema,
+`failure` any other exception or a wrong result, `crash` the end of its worker process."""
+
+READY_SECONDS: Final = 1.0
+MEMORY: Final = 512
+"""MiB that a call may add to its worker process, unless its tool says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a piece of plugin code ended, and what it gave."""
+
+    ending: Ending
+    value: Any = None
+    reason: str = ""
+    trace: str = ""
+
+    def wire(self) -> list[Any]:
+        """The outcome as JSON, for the way from a worker."""
+        return [self.ending, self.value, self.reason, self.trace]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A piece of plugin code that can be called by name."""
+
+    kind: Kind
+    name: str
+    run: Callable[[Mapping[str, Any]], Any]
+    """From arguments to JSON; a coroutine function where `is_async`."""
+    is_async: bool
+    runs: Runs
+    timeout: float
+    memory: int = MEMORY
+
+
+def jobs_of(cluster: Cluster) -> dict[tuple[Kind, str], Job]:
+    """Everything in a cluster that can be called, by kind and name."""
+    jobs = [_tool_job(tool) for tool in cluster.tools.values()]
+    for resource in cluster.resources:
+        jobs.append(_job("resource", resource.uri, _reader(resource), resource.function, trusted=resource.trusted))
+        jobs += _completions("resource", resource.uri, resource)
+    for prompt in cluster.prompts.values():
+        jobs.append(_job("prompt", prompt.name, _writer(prompt), prompt.function, trusted=prompt.trusted))
+        jobs += _completions("prompt", prompt.name, prompt)
+    jobs += [_ready_job(plugin) for plugin in cluster.plugins if not plugin.trusted and "check_ready" in plugin.hooks]
+    return {(job.kind, job.name): job for job in jobs}
+
+
+def work_of(cluster: Cluster) -> Callable[[Mapping[str, Any]], Any]:
+    """What a worker does with the requests of `Calls`."""
+    jobs = jobs_of(cluster)
+
+    def work(request: Mapping[str, Any]) -> Any:
+        job = jobs[request["kind"], request["name"]]
+        if job.is_async:
+            return asyncio.run(aperform(job, request["arguments"])).wire()
+        return perform(job, request["arguments"]).wire()
+
+    return work
+
+
+def perform(job: Job, arguments: Mapping[str, Any]) -> Outcome:
+    """Run a job here and now, whatever it raises."""
+    try:
+        return Outcome("ok", job.run(arguments))
+    except BaseException as error:  # noqa: BLE001  # a tool's SystemExit or KeyboardInterrupt ends its call alone
+        return _ended(error)
+
+
+async def aperform(job: Job, arguments: Mapping[str, Any]) -> Outcome:
+    """Run a job on this loop, whatever it raises; only a cancellation from outside passes through."""
+    try:
+        value = job.run(arguments)
+        return Outcome("ok", await value if isinstance(value, Awaitable) else value)
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        return _ended(error)
+    except BaseException as error:  # noqa: BLE001  # as in perform
+        return _ended(error)
+
+
+def _ended(error: BaseException) -> Outcome:
+    if isinstance(error, ArgumentsError):
+        return Outcome("invalid", reason=str(error))
+    if isinstance(error, ToolError):
+        return Outcome("error", reason=str(error))
+    if isinstance(error, ProtocolError):
+        return Outcome("error", value=[error.code, error.message, error.data], reason=error.message)
+    # Only the kind of exception leaves the process: its text may hold what the caller, or a secret file, said.
+    reason = f"it {error}" if isinstance(error, ResultError) else f"it raised {type(error).__name__}"
+    return Outcome("failure", reason=reason, trace="".join(traceback.format_exception(error)))
+
+
+def _tool_job(tool: Tool) -> Job:
+    marks = tool.marks
+    run: Callable[[Mapping[str, Any]], Any]
+    if tool.is_async:
+
+        async def run_async(arguments: Mapping[str, Any]) -> Any:
+            return _packed(tool.result(await tool.function(**tool.keywords(arguments))))
+
+        run = run_async
+    else:
+
+        def run_sync(arguments: Mapping[str, Any]) -> Any:
+            return _packed(tool.result(tool.function(**tool.keywords(arguments))))
+
+        run = run_sync
+    return Job("tool", tool.name, run, tool.is_async, tool.runs, marks.timeout, marks.memory or MEMORY)
+
+
+def _packed(reply: Reply) -> list[Any]:
+    return [reply.content, reply.structured, reply.is_error, reply.verbatim]
+
+
+def _completions(kind: str, name: str, offer: Prompt | Resource) -> list[Job]:
+    return [
+        _job("complete", f"{kind}/{name}/{argument}", _completion(completer), completer.suggest, trusted=offer.trusted)
+        for argument, completer in offer.completers.items()
+    ]
+
+
+def _ready_job(plugin: Plugin) -> Job:
+    def run(_arguments: Mapping[str, Any]) -> Awaitable[list[str]]:
+        return unready(plugin, READY_SECONDS)
+
+    return Job("ready", plugin.name, run, is_async=True, runs="worker", timeout=2 * READY_SECONDS)
+
+
+def _job(
+    kind: Kind, name: str, run: Callable[[Mapping[str, Any]], Any], function: Callable[..., Any], *, trusted: bool
+) -> Job:
+    is_async = inspect.iscoroutinefunction(function)
+    return Job(kind, name, run, is_async, "loop" if is_async and trusted else "worker", DEFAULT_TIMEOUT)
+
+
+def _reader(resource: Resource) -> Callable[[Mapping[str, Any]], Any]:
+    def contents(data: Any, uri: str) -> dict[str, Any]:
+        if isinstance(data, Verbatim):
+            return data.result
+        if not isinstance(data, (str, bytes)):
+            raise ResultError(f"returned {type(data).__name__}; a resource gives str or bytes")
+        return resource_contents(uri, data, resource.mime_type)
+
+    return _then(resource.function, lambda request: request["of"], lambda data, request: contents(data, request["uri"]))
+
+
+def _writer(prompt: Prompt) -> Callable[[Mapping[str, Any]], Any]:
+    def result(written: Any) -> dict[str, Any]:
+        if isinstance(written, Verbatim):
+            return written.result
+        messages = [written] if isinstance(written, (str, Message)) else list(written)
+        wired = [(Message(message) if isinstance(message, str) else message).wire() for message in messages]
+        return {"description": prompt.description, "messages": wired}
+
+    return _then(prompt.function, lambda request: request, lambda written, _request: result(written))
+
+
+def _completion(completer: Completer) -> Callable[[Mapping[str, Any]], Any]:
+    def run(request: Mapping[str, Any]) -> list[str]:
+        return [str(value) for value in completer.suggest(request["typed"])]
+
+    return run
+
+
+def _then(
+    function: Callable[..., Any],
+    keywords: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    convert: Callable[[Any, Mapping[str, Any]], Any],
+) -> Callable[[Mapping[str, Any]], Any]:
+    """A job's `run` from a function, its keywords in the request, and the conversion of its result."""
+    if not inspect.iscoroutinefunction(function):
+        return lambda request: convert(function(**keywords(request)), request)
+
+    async def run(request: Mapping[str, Any]) -> Any:
+        return convert(await function(**keywords(request)), request)
+
+    return run

@@ -1,0 +1,88 @@
+"""Logs on standard error: one JSON object a line, or lines for people where a terminal reads them."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, Final, TextIO
+
+from pydantic_core import to_json
+
+from sanctuary_host.shapes import is_object
+
+LEVEL_COLOURS: Final = {"DEBUG": "2", "INFO": "36", "WARNING": "33", "ERROR": "31", "CRITICAL": "31;1"}
+
+
+def configure(*, level: str, cluster: str, stream: TextIO | None = None, pretty: bool | None = None) -> None:
+    """Send every log record of the process to `stream`.
+
+    Args:
+        level: the least severe level that is written, such as `INFO`.
+        cluster: the cluster's name, written with each record.
+        stream: where to write, standard error by default.
+        pretty: lines for people instead of JSON, by default where the stream is a terminal.
+    """
+    target = stream or sys.stderr
+    handler = logging.StreamHandler(target)
+    readable = target.isatty() if pretty is None else pretty
+    handler.setFormatter(_Pretty() if readable else _Json(cluster))
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(level)
+    # Neither says anything that an operator of this host could act on.
+    logging.getLogger("mcp").setLevel(max(logging.WARNING, root.level))
+    logging.getLogger("asyncio").setLevel(max(logging.WARNING, root.level))
+
+
+def fields_of(record: logging.LogRecord) -> Mapping[str, Any]:
+    """What a record carries beside its sentence: `logger.info(..., extra={"fields": {...}})`."""
+    fields = record.__dict__.get("fields")
+    return fields if is_object(fields) else {}
+
+
+class _Json(logging.Formatter):
+    def __init__(self, cluster: str) -> None:
+        super().__init__()
+        self._cluster = cluster
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, Any] = {
+            "time": _timestamp(record.created),
+            "level": record.levelname.lower(),
+            "cluster": self._cluster,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **fields_of(record),
+        }
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return to_json(entry, fallback=str, inf_nan_mode="strings").decode()
+
+
+class _Pretty(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields = fields_of(record)
+        colour = LEVEL_COLOURS.get(record.levelname, "0")
+        clock = time.strftime("%H:%M:%S", time.localtime(record.created))
+        # One record, one line: whatever a caller got into a message cannot forge another.
+        sentence = (
+            record.getMessage().encode("unicode_escape").decode("ascii") if "\n" in record.msg else record.getMessage()
+        )
+        detail = "".join(f"  {key}={value}" for key, value in fields.items() if key not in {"traceback", "event"})
+        line = f"{clock} \x1b[{colour}m{record.levelname.lower():8}\x1b[0m {sentence}\x1b[2m{detail}\x1b[0m"
+        trace = self.formatException(record.exc_info) if record.exc_info else fields.get("traceback")
+        return f"{line}\n{trace}" if trace else line
+
+
+def _timestamp(seconds: float) -> str:
+    whole = int(seconds)
+    if whole != _second[0]:
+        _second[0], _second[1] = whole, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+    return f"{_second[1]}.{int((seconds - whole) * 1000):03d}Z"
+
+
+_second: list[Any] = [0, ""]  # the last second and its text: most records fall into the same one

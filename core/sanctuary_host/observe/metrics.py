@@ -1,0 +1,68 @@
+"""Prometheus metrics: calls by tool and outcome, their duration, how many run, and the process's own resources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import generate_latest
+
+BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Seconds; from a call answered on the loop to the longest default deadline."""
+
+
+class Metrics:
+    """The counters of one cluster. The names of tools are known at start, so no caller can add series."""
+
+    def __init__(self, cluster: str, version: str, outcomes: Iterable[str]) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        build = Gauge("sanctuary_build", "The host that runs.", ["cluster", "version"], registry=self.registry)
+        build.labels(cluster, version).set(1)
+        self._outcomes = tuple(outcomes)
+        self._calls = Counter(
+            "sanctuary_tool_calls", "Calls by tool and outcome.", ["cluster", "tool", "outcome"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "sanctuary_tool_seconds",
+            "How long calls took, waiting included.",
+            ["cluster", "tool"],
+            registry=self.registry,
+            buckets=BUCKETS,
+        )
+        self._running = Gauge(
+            "sanctuary_tool_calls_in_flight", "Calls that run now.", ["cluster", "tool"], registry=self.registry
+        )
+        self._cluster = cluster
+
+    def of_tool(self, tool: str) -> ToolMetrics:
+        """The counters of one tool, looked up once."""
+        return ToolMetrics(
+            {outcome: self._calls.labels(self._cluster, tool, outcome) for outcome in self._outcomes},
+            self._seconds.labels(self._cluster, tool),
+            self._running.labels(self._cluster, tool),
+        )
+
+    def text(self) -> bytes:
+        """All of it in Prometheus' text format, 0.0.4."""
+        return generate_latest(self.registry)
+
+
+class ToolMetrics:
+    """The counters of one tool."""
+
+    __slots__ = ("_calls", "_running", "_seconds")
+
+    def __init__(self, calls: dict[str, Counter], seconds: Histogram, running: Gauge) -> None:
+        self._calls, self._seconds, self._running = calls, seconds, running
+
+    def begin(self) -> None:
+        """A call begins."""
+        self._running.inc()
+
+    def end(self, outcome: str, seconds: float) -> None:
+        """It ended with `outcome` after `seconds`."""
+        self._running.dec()
+        self._calls[outcome].inc()
+        self._seconds.observe(seconds)
