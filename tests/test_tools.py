@@ -38,7 +38,7 @@ class Found:
 def find(
     word: Annotated[str, Field(description="what to look for", max_length=8)],
     near: Place = Place(1),
-    kinds: list[Literal["a", "b"]] = [],
+    kinds: tuple[Literal["a", "b"], ...] = (),
     json: bool = False,
     day: date | None = None,
 ) -> Found:
@@ -67,7 +67,7 @@ def test_the_signature_is_the_schema_and_nothing_is_declared_twice() -> None:
 
 def test_arguments_become_keywords_with_defaults() -> None:
     keywords = describe(find).keywords({"word": "x", "near": {"x": 3}, "day": "2026-02-28"})
-    assert keywords == {"word": "x", "near": Place(3), "kinds": [], "json": False, "day": date(2026, 2, 28)}
+    assert keywords == {"word": "x", "near": Place(3), "kinds": (), "json": False, "day": date(2026, 2, 28)}
 
 
 def test_a_whole_float_is_an_integer_as_json_schema_has_it() -> None:
