@@ -46,7 +46,7 @@ lint: $(VENV)/.tested ## style and types
 	@$(BIN)/pyright
 
 interop: $(VENV)/.tested ## install the foreign clients that the tests drive
-	@tests/interop/install
+	@$(BIN)/python tests/interop/install || [ -z "$$CI" ]  # elsewhere than in CI, tests of what is missing are skipped
 
 unit: interop $(GUESTS)/.installed ## the tests alone
 	@PYTHONPATH=$(GUESTS) $(BIN)/pytest

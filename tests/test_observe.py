@@ -14,7 +14,7 @@ from mcp import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from sanctuary_host.observe import logs
-from sanctuary_host.testing import serving
+from sanctuary_host.testing import connected, serving
 
 
 async def test_a_call_leaves_one_record_with_its_id_outcome_and_time_and_none_of_its_arguments() -> None:
@@ -67,9 +67,9 @@ async def test_spans_go_to_the_collector_that_the_environment_names() -> None:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     try:
-        async with serving("utils", OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{runner.addresses[0][1]}") as served:
-            async with Client(served.url) as client:
-                await client.call_tool("calculate", {"expression": "1+1"})
+        collector = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with connected("utils", OTEL_EXPORTER_OTLP_ENDPOINT=collector) as client:
+            await client.call_tool("calculate", {"expression": "1+1"})
     finally:
         await runner.cleanup()
     sent = b"".join(received)
