@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel
 
 from sanctuary_host.boundary import Boundary
+from sanctuary_host.settings import SettingsError, read_secret, read_settings
 
 M = TypeVar("M", bound=BaseModel)
-
-
-class SettingsError(Exception):
-    """A setting is missing or wrong; the message names the environment variable and what it should hold."""
 
 
 class Host:
@@ -25,13 +21,13 @@ class Host:
         cluster: str,
         environment: Mapping[str, str],
         boundary: Boundary,
-        change: Callable[[str, bool], None] = lambda _name, _offered: None,
-        touch: Callable[[str], None] = lambda _uri: None,
+        offer: Callable[[str, bool], None],
+        touch: Callable[[str], None],
     ) -> None:
         self.cluster = cluster
         self._environment = environment
         self._boundary = boundary
-        self._change = change
+        self._offer = offer
         self._touch = touch
         self.endings: list[Callable[[], Any]] = []
 
@@ -40,33 +36,12 @@ class Host:
 
         A field `folder` of a plugin in the cluster `domain` is the variable `DOMAIN_FOLDER`; a field with a
         `validation_alias` is the variable of that name. Values are parsed as pydantic parses strings; a list takes
-        comma-separated words.
+        comma-separated words; a `SecretStr` is a secret, which the boundary must declare.
 
         Raises:
             SettingsError: one sentence for each variable that is missing or does not fit.
         """
-        values: dict[str, Any] = {}
-        names: dict[str, str] = {}
-        for field, info in model.model_fields.items():
-            variable = info.validation_alias if isinstance(info.validation_alias, str) else None
-            key = variable or field
-            names[key] = variable or f"{self.cluster}_{field}".upper()
-            text = self._environment.get(names[key])
-            if info.annotation is SecretStr or info.annotation == SecretStr | None:
-                text = self.secret(names[key])
-            if text is not None:
-                listed = getattr(info.annotation, "__origin__", None) in {list, tuple, set, frozenset}
-                values[key] = [word.strip() for word in text.split(",") if word.strip()] if listed else text
-        try:
-            return model.model_validate(values)
-        except ValidationError as error:
-            faults = [
-                f"{names.get(str(fault['loc'][0]), fault['loc'][0])}: "
-                + ("is not set" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, "))
-                for fault in error.errors(include_url=False, include_input=False, include_context=False)
-                if fault["loc"]
-            ]
-            raise SettingsError("; ".join(faults) or "the settings do not fit together") from None
+        return read_settings(model, self._environment, self.cluster, self.secret)
 
     def secret(self, name: str) -> str | None:
         """A secret that the cluster's boundary declares: the variable `name`, or the file that `name`_FILE names.
@@ -79,12 +54,7 @@ class Host:
         """
         if name not in self._boundary.secrets:
             raise SettingsError(f"{name} is not among the secrets that the boundary of {self.cluster} declares")
-        if path := self._environment.get(f"{name}_FILE"):
-            try:
-                return Path(path).read_text(encoding="utf-8").strip()
-            except OSError as error:
-                raise SettingsError(f"{name}_FILE cannot be read: {error.strerror}") from None
-        return self._environment.get(name)
+        return read_secret(name, self._environment)
 
     def on_shutdown(self, callback: Callable[[], Any]) -> None:
         """Have `callback` called when the host stops; it may be a coroutine function."""
@@ -100,7 +70,7 @@ class Host:
         Raises:
             KeyError: nothing of that name was registered.
         """
-        self._change(name, offered)
+        self._offer(name, offered)
 
     def resource_changed(self, uri: str) -> None:
         """Tell the clients that subscribed to `uri` that reading it again gives something new."""

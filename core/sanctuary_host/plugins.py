@@ -18,9 +18,10 @@ import pluggy
 from sanctuary_host import hookspecs
 from sanctuary_host.boundary import Boundary
 from sanctuary_host.gateway.lint import collisions, faults_of
-from sanctuary_host.host import Host, SettingsError
+from sanctuary_host.host import Host
 from sanctuary_host.prompts import Prompt, describe_prompt
 from sanctuary_host.resources import Resource, describe_resource
+from sanctuary_host.settings import SettingsError
 from sanctuary_host.shapes import is_array
 from sanctuary_host.tools import Tool, UnfitError, describe
 

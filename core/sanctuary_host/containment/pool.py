@@ -9,7 +9,7 @@ import signal
 import socket
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from sanctuary_host.calling import Voice
 from sanctuary_host.containment import wire
@@ -36,13 +36,14 @@ class Pool:
         self._news = wire.Unpacker()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def start(self) -> None:
-        """Begin to follow the fork server's reports; to be called on the running loop."""
+    async def __aenter__(self) -> Self:
+        """Begin to follow the fork server's reports."""
         self._loop = asyncio.get_running_loop()
         self._zygote.control.setblocking(False)  # noqa: FBT003  # the standard library's own order
         self._loop.add_reader(self._zygote.control.fileno(), self._read_news)
+        return self
 
-    async def close(self) -> None:
+    async def __aexit__(self, *_exception: object) -> None:
         """End every worker and the fork server."""
         if self._loop is not None:
             self._loop.remove_reader(self._zygote.control.fileno())

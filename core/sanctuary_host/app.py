@@ -1,0 +1,102 @@
+"""One process put together: plugins, workers, the calls between them and a transport, and all of it ended in order."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+
+from sanctuary_host.calls import Calls
+from sanctuary_host.config import Config
+from sanctuary_host.containment.pool import Pool
+from sanctuary_host.containment.zygote import Zygote
+from sanctuary_host.observe import traces
+from sanctuary_host.plugins import Cluster
+from sanctuary_host.transport import stdio, web
+
+logger = logging.getLogger(__name__)
+
+
+async def serve_http(
+    config: Config, cluster: Cluster, zygote: Zygote, listener: socket.socket, environment: Mapping[str, str]
+) -> None:
+    """Serve a cluster over HTTP until SIGTERM or SIGINT, then finish what is in flight.
+
+    Args:
+        config: the process's settings.
+        cluster: what is served.
+        zygote: the fork server, made before the loop.
+        listener: a bound socket.
+        environment: where OpenTelemetry's variables are read from.
+    """
+    stop = _stop_on_signals()
+    tracing = traces.configure(environment, cluster.name, cluster.version)
+    port = int(listener.getsockname()[1])
+    token = config.token.get_secret_value() if config.token is not None else None
+    async with (
+        _calls(cluster, zygote) as calls,
+        web.serving(
+            calls,
+            sock=listener,
+            allowed_hosts=config.allowed_hosts(),
+            token=token,
+            stateless=config.stateless,
+            tracing=tracing,
+        ),
+    ):
+        fields = {
+            "event": "listening",
+            "url": f"{config.url(port)}/mcp",
+            "port": port,
+            "tools": len(cluster.listed_tools()),
+            "boundary": str(cluster.boundary),
+        }
+        logger.info("Serving cluster %s at %s", cluster.name, fields["url"], extra={"fields": fields})
+        await stop.wait()
+        logger.info("Stopping cluster %s", cluster.name, extra={"fields": {"event": "stopping"}})
+
+
+async def serve_stdio(
+    cluster: Cluster, zygote: Zygote, descriptors: tuple[int, int], environment: Mapping[str, str]
+) -> None:
+    """Serve a cluster over two file descriptors, in and out, until the input ends or a signal asks for the end."""
+    stop = _stop_on_signals()
+    tracing = traces.configure(environment, cluster.name, cluster.version)
+    async with _calls(cluster, zygote) as calls:
+        if os.isatty(descriptors[0]):
+            logger.info("Speaking MCP over standard input and output; set PORT=8100 to serve HTTP instead")
+        await stdio.serve(calls, *descriptors, stop=stop, tracing=tracing)
+
+
+@asynccontextmanager
+async def _calls(cluster: Cluster, zygote: Zygote) -> AsyncGenerator[Calls]:
+    async with Pool(zygote) as pool:
+        try:
+            yield Calls(cluster, pool)
+        finally:
+            for ending in (ending for plugin in cluster.plugins for ending in plugin.host.endings):
+                try:
+                    ended = ending()
+                    if inspect.isawaitable(ended):
+                        await ended
+                except Exception:
+                    logger.exception("a plugin's shutdown callback failed")
+
+
+def _stop_on_signals() -> asyncio.Event:
+    """An event that the first SIGTERM or SIGINT sets; a second one ends the process at once."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def first(number: signal.Signals) -> None:
+        loop.remove_signal_handler(number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, first, number)
+    return stop

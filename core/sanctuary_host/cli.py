@@ -1,0 +1,178 @@
+"""The command `sanctuary-host`, the only place that reads the environment."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Generator, Mapping, Sequence
+from importlib.metadata import version
+from typing import Final, NoReturn
+
+from sanctuary_host.commands import call, health, show
+from sanctuary_host.config import Config, read_config
+from sanctuary_host.containment.zygote import Zygote
+from sanctuary_host.jobs import work_of
+from sanctuary_host.observe import logs
+from sanctuary_host.plugins import DISTRIBUTION, Cluster, UnknownClusterError, installed, load
+from sanctuary_host.settings import SettingsError
+
+USAGE_STATUS: Final = 2
+BACKLOG: Final = 1024
+"""Connections that may wait to be accepted."""
+
+DESCRIPTION: Final = """\
+Serve one cluster of tools to MCP clients.
+
+  CLUSTER=utils sanctuary-host             over standard input and output
+  CLUSTER=utils PORT=8100 sanctuary-host   over HTTP: /mcp (streamable), /sse, /health, /ready, /metrics
+  CLUSTER=utils sanctuary-host call time_now zones=Europe/Berlin
+"""
+EPILOG: Final = """\
+The cluster is chosen by the environment variable CLUSTER; installed here: {installed}.
+All settings are environment variables; docs/settings.md lists them.
+"""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0 well, 1 failed, 2 wrongly called."""
+    options = _parser().parse_args(words)
+    environment = dict(os.environ)
+    try:
+        return _run(options, environment)
+    except (SettingsError, UnknownClusterError, call.UsageError) as error:
+        print(f"sanctuary-host: {error}", file=sys.stderr)
+        return USAGE_STATUS
+    except BrokenPipeError:  # the reader of our output left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    command: str = options.command or "serve"
+    if command == "up":
+        from sanctuary_host.fleet import local  # noqa: PLC0415  # for start-up cost: only this command needs a client
+
+        return local.up(environment)
+    if command == "health":
+        port = options.port or int(environment.get("PORT") or 0)
+        if not port:
+            raise call.UsageError("health needs to know where to ask: set PORT, or pass --port")
+        return health.probe(port, path="/ready" if options.ready else "/health", as_json=options.json)
+    if not environment.get("CLUSTER"):
+        raise SettingsError(f"CLUSTER is not set; choose one of: {', '.join(installed()) or 'none is installed'}")
+    config = read_config(environment)
+    if command == "serve":
+        return _serve(config, environment)
+    logs.configure(level="CRITICAL", cluster=config.cluster)  # what went wrong is printed below
+    with _stdout_kept_clean():
+        cluster = load(config.cluster, environment, config.trust)
+    if command != "check":
+        for fault in cluster.faults:
+            print(f"sanctuary-host: {fault}", file=sys.stderr)
+    if command == "tools":
+        return show.show_tools(cluster, as_json=options.json)
+    if command == "check":
+        return show.check(cluster, as_json=options.json)
+    return call.call_tool(cluster, options.tool, options.arguments, as_json=options.json)
+
+
+def _serve(config: Config, environment: Mapping[str, str]) -> int:
+    # From here on, whatever anybody prints goes to standard error: over stdio, standard output is the protocol's.
+    output = os.dup(1)
+    os.dup2(2, 1)
+    logs.configure(level=config.log_level, cluster=config.cluster)
+    cluster = load(config.cluster, environment, config.trust)
+    listener = _listen(config)
+    zygote = _zygote(cluster)
+    # Imported only now, for start-up cost: the workers forked above carry nothing of the protocol's 40 MB.
+    from sanctuary_host import app  # noqa: PLC0415  # see above
+
+    if listener is None:
+        source = os.dup(0)
+        asyncio.run(app.serve_stdio(cluster, zygote, (source, output), environment))
+    else:
+        asyncio.run(app.serve_http(config, cluster, zygote, listener, environment))
+    return 0
+
+
+def _zygote(cluster: Cluster) -> Zygote:
+    try:
+        return Zygote.start(work_of(cluster))
+    except RuntimeError as error:
+        raise SettingsError(str(error)) from None
+
+
+def _listen(config: Config) -> socket.socket | None:
+    if config.port is None:
+        return None
+    family = socket.AF_INET6 if ":" in config.address else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((config.address, config.port))
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"port {config.port} on {config.address} cannot be used: {error.strerror}; set PORT to another one"
+        ) from None
+    listener.listen(BACKLOG)
+    listener.setblocking(False)  # noqa: FBT003  # the standard library's own order
+    return listener
+
+
+@contextlib.contextmanager
+def _stdout_kept_clean() -> Generator[None]:
+    """Send what plugins print while they are loaded to standard error."""
+    sys.stdout.flush()
+    output = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(output, 1)
+        os.close(output)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sanctuary-host",
+        description=DESCRIPTION,
+        epilog=EPILOG.format(installed=", ".join(installed()) or "none"),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"sanctuary-host {version(DISTRIBUTION)}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("serve", help="serve the cluster (what happens without a command)")
+    tools = commands.add_parser("tools", help="list the cluster's tools")
+    check = commands.add_parser("check", help="check plugins, names, descriptions and sizes; status 1 on any fault")
+    called = commands.add_parser("call", help="call one tool and print its answer")
+    called.add_argument("tool", help="the tool's name")
+    called.add_argument(
+        "arguments",
+        nargs="*",
+        metavar="key=value",
+        help="its arguments; or all of them as one JSON object, - for stdin",
+    )
+    probe = commands.add_parser("health", help="ask a running server whether it is well (the probe of containers)")
+    probe.add_argument("--port", type=int, help="where it listens; PORT by default")
+    probe.add_argument("--ready", action="store_true", help="ask whether it can serve, not only whether it lives")
+    commands.add_parser("up", help="run every installed cluster as a local process until Ctrl-C")
+    for command in (tools, check, called, probe):
+        command.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def run() -> NoReturn:
+    """The entry point of the installed command."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()

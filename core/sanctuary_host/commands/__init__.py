@@ -1,0 +1,1 @@
+"""What `sanctuary-host` does besides serving, one command a file."""

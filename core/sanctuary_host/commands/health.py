@@ -1,0 +1,39 @@
+"""`sanctuary-host health`: asks a running server how it is; the probe of containers, which have no curl."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sys
+from typing import Final
+
+SECONDS: Final = 3.0
+"""How long the server may take to answer; a live one takes milliseconds."""
+
+
+def probe(port: int, *, path: str, as_json: bool) -> int:
+    """Ask the server on this machine's `port`; exit status 0 where it is well, 1 where it is not or does not answer.
+
+    Args:
+        port: where it listens.
+        path: `/health` (does it live?) or `/ready` (can it serve?).
+        as_json: print the whole answer.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        answer = json.loads(response.read(1 << 20))
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        print(f"nothing healthy answers on port {port}: {error}", file=sys.stderr)
+        return 1
+    finally:
+        connection.close()
+    well = response.status == http.client.OK
+    if as_json:
+        print(json.dumps(answer, indent=2, ensure_ascii=False))
+    else:
+        print(f"{answer.get('cluster', 'server')}: {answer.get('status', 'unknown')}")
+        for reason in answer.get("reasons", ()):
+            print(f"  {reason}")
+    return 0 if well else 1

@@ -1,0 +1,61 @@
+"""`sanctuary-host tools` and `sanctuary-host check`: what a cluster offers, and whether all of it is sound."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any, Final
+
+from sanctuary_host.commands.table import paint, table
+from sanctuary_host.plugins import Cluster
+
+BUDGET: Final = 12 * 1024
+"""Bytes of a cluster's `tools/list` beyond which a model pays more for reading tools than for using them."""
+
+
+def size_of(wire: Any) -> int:
+    """Bytes of something as the wire carries it."""
+    return len(json.dumps(wire, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def show_tools(cluster: Cluster, *, as_json: bool) -> int:
+    """Print the tools of a cluster; exit status 0."""
+    tools = cluster.listed_tools()
+    if as_json:
+        print(json.dumps([tool.wire() for tool in tools], indent=2, ensure_ascii=False))
+        return 0
+    rows: list[list[str]] = []
+    for tool in tools:
+        hints = tool.annotations
+        effect = "reads" if hints["readOnlyHint"] else ("destroys" if hints["destructiveHint"] else "writes")
+        rows.append([tool.name, effect, tool.runs, f"{tool.marks.timeout:g} s", tool.description.splitlines()[0]])
+    print(table(["TOOL", "EFFECT", "RUNS", "LIMIT", "WHAT IT DOES"], rows))
+    return 0
+
+
+def check(cluster: Cluster, *, as_json: bool) -> int:
+    """Print what is wrong with a cluster's plugins; exit status 1 where anything is."""
+    sizes = {tool.name: size_of(tool.wire()) for tool in cluster.listed_tools()}
+    total = size_of({"tools": [tool.wire() for tool in cluster.listed_tools()]})
+    faults = cluster.faults if cluster.tools or cluster.faults else ["it offers no tool"]
+    if as_json:
+        report = {
+            "cluster": cluster.name,
+            "ok": not faults,
+            "faults": faults,
+            "boundary": str(cluster.boundary),
+            "port": cluster.boundary.port,
+            "plugins": [{"name": plugin.name, "distribution": plugin.distribution} for plugin in cluster.plugins],
+            "tools": sizes,
+            "bytes": total,
+        }
+        print(json.dumps(report, indent=2, ensure_ascii=False))
+        return 1 if faults else 0
+    print(table(["TOOL", "BYTES"], [[name, f"{size:,}"] for name, size in sizes.items()]))
+    over = f", over the {BUDGET:,} that models read gladly" if total > BUDGET else ""
+    print(f"\n{cluster.name}: {len(sizes)} tools, {total:,} bytes of tools/list{over}; {cluster.boundary}")
+    for plugin in cluster.plugins:
+        print(f"{paint('✓', 'green')} plugin {plugin}")
+    for fault in faults:
+        print(f"{paint('✗', 'red')} {fault}", file=sys.stderr)
+    return 1 if faults else 0

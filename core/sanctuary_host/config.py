@@ -1,0 +1,134 @@
+"""The process's own settings, read once and frozen."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from sanctuary_host.settings import read_settings
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+class Config(BaseModel):
+    """What the operator decides about one process. Field descriptions become docs/settings.md."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    cluster: Annotated[str, Field(validation_alias="CLUSTER", description="The one cluster that this process serves.")]
+    port: Annotated[
+        int | None,
+        Field(
+            validation_alias="PORT",
+            ge=0,
+            le=65535,
+            description="Serve HTTP on this port (0 picks a free one); unset, speak over standard input and output.",
+        ),
+    ] = None
+    token: Annotated[
+        SecretStr | None,
+        Field(
+            validation_alias="SANCTUARY_TOKEN",
+            description="What callers must present as `Authorization: Bearer …`; unset, none is asked for.",
+        ),
+    ] = None
+    bind: Annotated[
+        str,
+        Field(
+            validation_alias="SANCTUARY_BIND",
+            description="The IP address to listen on; 127.0.0.1 by default, in a container 0.0.0.0.",
+        ),
+    ] = ""
+    advertise_url: Annotated[
+        str,
+        Field(
+            validation_alias="SANCTUARY_ADVERTISE_URL",
+            description="The base URL under which others reach this server, whose host name it then answers to; "
+            "by default `http://sanctuary_CLUSTER:PORT` in a container and `http://127.0.0.1:PORT` elsewhere.",
+        ),
+    ] = ""
+    container: Annotated[
+        bool,
+        Field(
+            validation_alias="SANCTUARY_CONTAINER", description="Whether the process runs in a container of its own."
+        ),
+    ] = False
+    allow_anonymous: Annotated[
+        bool,
+        Field(
+            validation_alias="SANCTUARY_ALLOW_ANONYMOUS",
+            description="Whether to listen beyond loopback without a token: for a network that only the gateway is on.",
+        ),
+    ] = False
+    stateless: Annotated[
+        bool,
+        Field(
+            validation_alias="SANCTUARY_STATELESS",
+            description="Serve `/mcp` without sessions, so that any replica answers any request.",
+        ),
+    ] = False
+    trust: Annotated[
+        frozenset[str],
+        Field(
+            validation_alias="SANCTUARY_TRUST",
+            description="Distributions (comma-separated) whose plugins are treated like the host's own: they may join "
+            "`filesystem` and `git`, and their coroutines run in the host's process.",
+        ),
+    ] = frozenset()
+    log_level: Annotated[
+        LogLevel,
+        Field(validation_alias="SANCTUARY_LOG_LEVEL", description="The least severe records that are logged."),
+    ] = "INFO"
+
+    @model_validator(mode="after")
+    def _hold_together(self) -> Config:
+        faults: list[str] = []
+        try:
+            open_to_others = not ipaddress.ip_address(self.address).is_loopback
+        except ValueError:
+            faults.append(f"SANCTUARY_BIND must be an IP address, such as 127.0.0.1 or 0.0.0.0, not {self.bind[:64]!r}")
+            open_to_others = False
+        if self.port is not None and open_to_others and self.token is None and not self.allow_anonymous:
+            faults.append(
+                f"listening on {self.address} lets others call the tools: set SANCTUARY_TOKEN (or SANCTUARY_TOKEN_FILE), "
+                "or SANCTUARY_ALLOW_ANONYMOUS=1 where the network itself keeps strangers out"
+            )
+        if self.advertise_url and urlsplit(self.advertise_url).scheme not in {"http", "https"}:
+            faults.append("SANCTUARY_ADVERTISE_URL must be an http or https URL, such as http://sanctuary_utils:8000")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    @property
+    def address(self) -> str:
+        """The IP address to listen on."""
+        return self.bind or ("0.0.0.0" if self.container else "127.0.0.1")  # noqa: S104  # a container's own network
+
+    def url(self, port: int) -> str:
+        """The base URL under which others reach the server that listens on `port`."""
+        host = f"sanctuary_{self.cluster}" if self.container else "127.0.0.1"
+        return self.advertise_url.rstrip("/") or f"http://{host}:{port}"
+
+    def allowed_hosts(self) -> frozenset[str]:
+        """The host names by which clients may address the server; a name with _ is also known with -."""
+        names = {"127.0.0.1", "localhost", "::1"}
+        if self.container:
+            names.add(f"sanctuary_{self.cluster}")
+        if not ipaddress.ip_address(self.address).is_unspecified:
+            names.add(self.address)
+        if host := urlsplit(self.advertise_url).hostname:
+            names.add(host)
+        return frozenset(names | {name.replace("_", "-") for name in names})
+
+
+def read_config(environment: Mapping[str, str]) -> Config:
+    """The process's settings.
+
+    Raises:
+        SettingsError: one sentence for each variable that is missing or does not fit.
+    """
+    return read_settings(Config, environment, "SANCTUARY")

@@ -1,0 +1,83 @@
+"""Settings: the fields of a pydantic model, read from environment variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message names the environment variable and what it should hold."""
+
+
+def variable_of(field: str, info: FieldInfo, prefix: str) -> str:
+    """The environment variable of a field: its `validation_alias`, or the prefix and its own name in capitals."""
+    return info.validation_alias if isinstance(info.validation_alias, str) else f"{prefix}_{field}".upper()
+
+
+def is_secret(info: FieldInfo) -> bool:
+    """Whether a field holds a secret, which may come from a file."""
+    return info.annotation is SecretStr or SecretStr in get_args(info.annotation)
+
+
+def read_settings(
+    model: type[M], environment: Mapping[str, str], prefix: str, secret: Callable[[str], str | None] | None = None
+) -> M:
+    """Fill a settings model from the environment. A variable that is empty counts as not set.
+
+    Args:
+        model: its fields are the settings; a list takes comma-separated words, a `SecretStr` has a `_FILE` twin.
+        environment: the variables.
+        prefix: what stands before the names of fields without an alias.
+        secret: where secrets are read from, by default the environment and the files it names.
+
+    Raises:
+        SettingsError: one sentence for each variable that is missing or does not fit.
+    """
+    values: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    ask = secret or partial(read_secret, environment=environment)
+    for field, info in model.model_fields.items():
+        name = variable_of(field, info, prefix)
+        key = info.validation_alias if isinstance(info.validation_alias, str) else field
+        names[key] = name
+        text = ask(name) if is_secret(info) else environment.get(name)
+        if text:
+            listed = get_origin(info.annotation) in {list, tuple, set, frozenset}
+            values[key] = [word.strip() for word in text.split(",") if word.strip()] if listed else text
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False, include_context=False)
+        sentences = [_sentence(names, fault) for fault in faults]
+        raise SettingsError("; ".join(sentences)) from None
+
+
+def read_secret(name: str, environment: Mapping[str, str]) -> str | None:
+    """A secret from the variable `name`, or from the file that `name`_FILE names; without white space around it.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
+    if path := environment.get(f"{name}_FILE"):
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise SettingsError(f"{name}_FILE names a file that cannot be read: {reason}") from None
+    return environment.get(name)
+
+
+def _sentence(names: Mapping[str, str], fault: Any) -> str:
+    text = "is not set" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
+    if not fault["loc"]:
+        return str(text)
+    name = names.get(str(fault["loc"][0]), str(fault["loc"][0]))
+    return f"{name} {text[:1].lower()}{text[1:]}".replace(" input should be", " must be")
