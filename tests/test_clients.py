@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -29,13 +29,17 @@ HERE = Path(__file__).parent / "interop"
 CACHE = HERE.parents[1] / ".cache" / "interop"
 HOST = str(Path(sys.executable).with_name("sanctuary-host"))
 NODE = CACHE / "node/bin/node"
-INSPECTOR = CACHE / "node_modules/.bin/mcp-inspector"
+PROGRAMS = CACHE / "node_modules/.bin"
 PYTHONS = {"mcp2": sys.executable, "mcp1": CACHE / "mcp1/bin/python", "fastmcp": CACHE / "fastmcp/bin/python"}
 OLD, NEW = "2025-11-25", "2026-07-28"
 
-CONVERT = ["time_convert", {"time": "2026-03-29 02:30", "zone": "Europe/Berlin", "to": ["UTC", "America/New_York"]}]
-REFUSED = ["time_now", {"zones": ["Nowhere/At_All"]}]
-NOW = ["time_now", {"zones": ["Europe/Berlin", "Asia/Kolkata"]}]
+Call = tuple[str, dict[str, Any]]
+CONVERT: Call = (
+    "time_convert",
+    {"time": "2026-03-29 02:30", "zone": "Europe/Berlin", "to": ["UTC", "America/New_York"]},
+)
+REFUSED: Call = ("time_now", {"zones": ["Nowhere/At_All"]})
+NOW: Call = ("time_now", {"zones": ["Europe/Berlin", "Asia/Kolkata"]})
 
 # client, transport, how it negotiates, and the version that must come of it (None: the client does not tell)
 MATRIX = [
@@ -48,6 +52,8 @@ MATRIX = [
     ("mcp2", "stdio", "auto", NEW),
     ("mcp2", "stdio", "legacy", OLD),
     ("mcp2", "stdio", NEW, NEW),
+    ("mcp2", "mcp-remote", "auto", NEW),
+    ("mcp2", "supergateway", "legacy", OLD),
     ("mcp1", "streamable", "legacy", OLD),
     ("mcp1", "stateless", "legacy", OLD),
     ("mcp1", "sse", "legacy", OLD),
@@ -69,7 +75,7 @@ MATRIX = [
 
 
 @contextmanager
-def serving(**settings: str) -> Iterator[str]:
+def serving(**settings: str) -> Generator[str]:
     """A host in a process of its own, and its URL."""
     environment = {"PATH": os.environ["PATH"], "PORT": "0", **settings}
     with subprocess.Popen([HOST], env=environment, stderr=subprocess.PIPE, text=True) as host:
@@ -93,7 +99,10 @@ def utils() -> Iterator[dict[str, Any]]:
             "stateless": f"{stateless}/mcp",
             "sse": f"{url}/sse",
             "stdio": [HOST],
-            "env": {"CLUSTER": "utils", "PATH": os.environ["PATH"]},
+            # Bridges, which speak stdio to their client and HTTP to us.
+            "mcp-remote": [str(PROGRAMS / "mcp-remote"), f"{url}/mcp", "--allow-http", "--transport", "http-only"],
+            "supergateway": [str(PROGRAMS / "supergateway"), "--sse", f"{url}/sse", "--logLevel", "none"],
+            "env": {"CLUSTER": "utils", "PATH": f"{NODE.parent}:{os.environ['PATH']}", "HOME": str(CACHE)},
         }
 
 
@@ -112,19 +121,21 @@ def echo() -> Iterator[dict[str, Any]]:
 
 
 def require_installed() -> None:
-    missing = [] if (CACHE / "installed").exists() else ["run tests/interop/install"]
-    if not entry_points(group="sanctuary_host.conformance"):
-        missing.append("pip install -e tests/fixtures/conformance")
-    if missing:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("; ".join(missing))
-
-
-def run_client(name: str, servers: dict[str, Any], transport: str, mode: str, calls: list[Any]) -> dict[str, Any]:
-    """Have a client list the tools and make all calls at once."""
-    kind = "streamable" if transport == "stateless" else transport
-    job = json.dumps(
-        {"transport": kind, "target": servers[transport], "env": servers["env"], "mode": mode, "calls": calls}
+    check = subprocess.run(
+        [sys.executable, HERE / "install", "--check"], stderr=subprocess.PIPE, text=True, check=False
     )
+    missing = check.stderr.strip()
+    if not entry_points(group="sanctuary_host.conformance"):
+        missing += " pip install -e tests/fixtures/conformance"
+    if missing:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
+
+
+def run_client(name: str, servers: dict[str, Any], transport: str, mode: str, calls: list[Call]) -> dict[str, Any]:
+    """Have a client list the tools and make all calls at once."""
+    target = servers[transport]
+    kind = "stdio" if isinstance(target, list) else "sse" if transport == "sse" else "streamable"
+    job = json.dumps({"transport": kind, "target": target, "env": servers["env"], "mode": mode, "calls": calls})
     if name in PYTHONS:
         return run([PYTHONS[name], HERE / f"client_{name}.py", job])
     # From standard input, so that node looks for packages in the working directory and not beside the script.
@@ -138,7 +149,7 @@ def run(command: list[Any], script: str = "") -> dict[str, Any]:
     return found
 
 
-def direct(call: list[Any]) -> dict[str, Any]:
+def direct(call: Call) -> dict[str, Any]:
     """The result of a call without any transport."""
     name, arguments = call
     tool = describe(getattr(time_tools, name))
@@ -183,7 +194,9 @@ def test_the_inspector_calls_a_tool(transport: str, utils: dict[str, Any]) -> No
     target = utils[transport]
     if transport == "stdio":
         options += [part for key, value in utils["env"].items() for part in ("-e", f"{key}={value}")]
-    got = run([NODE, INSPECTOR, "--cli", *(target if isinstance(target, list) else [target]), *options])
+    got = run(
+        [NODE, PROGRAMS / "mcp-inspector", "--cli", *(target if isinstance(target, list) else [target]), *options]
+    )
 
     assert essence(got) == essence(direct(CONVERT))
 
@@ -203,7 +216,7 @@ def test_of_many_calls_at_once_none_is_lost_and_none_gets_anothers_answer(
         name, mode = clients[number]
         texts = [f"client {number} call {index}" for index in range(120)]
         # Delays of 0 to 40 ms, so that answers come in another order than the calls.
-        calls = [["test_echo", {"text": text, "delay": index * 7 % 5 / 100}] for index, text in enumerate(texts)]
+        calls = [("test_echo", {"text": text, "delay": index * 7 % 5 / 100}) for index, text in enumerate(texts)]
         answers = run_client(name, echo, transport, mode, calls)["answers"]
         return texts, [answer["content"][0]["text"] for answer in answers]
 
