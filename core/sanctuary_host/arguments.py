@@ -109,7 +109,7 @@ def _sentences(error: ValidationError, known: list[str]) -> str:
         where = name + "".join(_step(step) for step in location[1:])
         if fault["type"] == "missing":
             text = "is missing"
-        elif fault["type"] == "extra_forbidden":
+        elif fault["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
             text = "is not a known field"
         else:
             text = re.sub(r"^(Value error, |Assertion failed, )", "", fault["msg"])

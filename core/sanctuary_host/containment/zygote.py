@@ -186,6 +186,10 @@ def _only_standard_files(kept: int) -> None:
     os.dup2(null, 0)
     os.close(null)
     os.dup2(2, 1)
+    # Whoever replaced these objects in the host did so for the host; here they are the descriptors again.
+    sys.stdin = os.fdopen(0, "r", closefd=False)
+    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
 
 
 def _address_space() -> int:

@@ -1,0 +1,117 @@
+"""What operators ask: `/health`, is the process alive; `/ready`, can the cluster serve; `/metrics`, how it goes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, Final
+
+from aiohttp import hdrs, web
+
+from sanctuary_host.transport.exchange import json_response
+from sanctuary_host.transport.guard import Guard
+from sanctuary_host.transport.kernel import Kernel
+from sanctuary_host.transport.messages import RefusedError, encode
+
+BEAT: Final = 0.5
+"""Seconds between two measurements of the loop's lag."""
+BEATS: Final = 20
+"""Measurements of which the worst is shown."""
+READY_SECONDS: Final = 5.0
+
+
+class Health:
+    """The answers, for which nobody needs a token.
+
+    Args:
+        kernel: what is asked about.
+        guard: whose names for this server count here too.
+        sessions: how many sessions there are.
+    """
+
+    def __init__(self, kernel: Kernel, guard: Guard, sessions: Callable[[], int]) -> None:
+        self._kernel = kernel
+        self._guard = guard
+        self._sessions = sessions
+        self._started: float | None = None
+        self._lags: deque[float] = deque(maxlen=BEATS)
+
+    async def health(self, request: web.Request) -> web.StreamResponse:
+        """Answer `GET /health`, without waiting for anything.
+
+        Raises:
+            RefusedError: it was asked in a wrong way.
+        """
+        self._check(request)
+        loop = asyncio.get_running_loop()
+        kernel = self._kernel
+        state: dict[str, Any] = {
+            "status": "draining" if kernel.draining else "ok",
+            "cluster": kernel.cluster.name,
+            "version": kernel.cluster.version,
+            "uptime_s": round(loop.time() - self._started, 1) if self._started is not None else 0.0,
+            "loop_lag_ms": round(max(self._lags, default=0.0) * 1000, 1),
+            "sessions": self._sessions(),
+            "in_flight": len(kernel.running),
+            "faults": list(kernel.cluster.faults),
+            "tools": kernel.calls.states(),
+        }
+        return json_response(encode(state))
+
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        """Answer `GET /metrics` in Prometheus' text format.
+
+        Raises:
+            RefusedError: it was asked in a wrong way.
+        """
+        self._check(request)
+        headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+        return web.Response(body=self._kernel.calls.metrics.text(), headers=headers)
+
+    async def ready(self, request: web.Request) -> web.StreamResponse:
+        """Answer `GET /ready`: 200, or 503 with a sentence for each reason.
+
+        Raises:
+            RefusedError: it was asked in a wrong way.
+        """
+        self._check(request)
+        reasons = ["the server is stopping"] if self._kernel.draining else await self._reasons()
+        cluster = self._kernel.cluster
+        state = {
+            "status": "not ready" if reasons else "ready",
+            "cluster": cluster.name,
+            "tools": len(cluster.listed_tools()),
+            "reasons": reasons,
+        }
+        return json_response(encode(state), 503 if reasons else 200)
+
+    @contextlib.asynccontextmanager
+    async def measured(self) -> AsyncGenerator[None]:
+        """Measure the loop's lag meanwhile."""
+        self._started = asyncio.get_running_loop().time()
+        task = asyncio.create_task(self._measure())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _measure(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + BEAT
+            await asyncio.sleep(BEAT)
+            self._lags.append(max(0.0, loop.time() - due))
+
+    async def _reasons(self) -> list[str]:
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                return await self._kernel.calls.unready()
+        except TimeoutError:
+            return [f"the cluster did not say within {READY_SECONDS:g} s whether it is ready"]
+
+    def _check(self, request: web.Request) -> None:
+        self._guard.check_host(request)
+        if request.method not in {hdrs.METH_GET, hdrs.METH_HEAD}:
+            raise RefusedError("this address takes GET", status=405, headers={hdrs.ALLOW: "GET, HEAD"})

@@ -1,0 +1,190 @@
+"""The protocol over a pair of file descriptors, one message a line, in every protocol version."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import queue
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Final
+
+from sanctuary_host.calls import Calls
+from sanctuary_host.transport.duplex import Duplex
+from sanctuary_host.transport.kernel import Kernel
+from sanctuary_host.transport.limits import DEFAULTS, Limits
+from sanctuary_host.transport.messages import Message, RefusedError, decode
+from sanctuary_host.transport.session import Session
+from sanctuary_host.transport.streams import Stream, line
+
+PIECE: Final = 64 * 1024
+"""Bytes that are read at once."""
+AHEAD: Final = 16
+"""Pieces that are read before they are asked for."""
+
+
+async def serve(
+    calls: Calls,
+    source: int,
+    sink: int,
+    *,
+    stop: asyncio.Event | None = None,
+    tracing: bool = False,
+    limits: Limits = DEFAULTS,
+) -> None:
+    """Serve the client at the other end until it closes its side and everything in flight is answered.
+
+    Args:
+        calls: the cluster and the place where its code runs.
+        source: the descriptor to read from.
+        sink: the descriptor to write to. Nothing else may write to it: give the original standard output, of which
+            descriptor 1 is no longer a copy.
+        stop: ends the service when it is set: what is in flight may finish, within `Limits.shutdown`.
+        tracing: keep the SDK's OpenTelemetry spans.
+        limits: how long a line may be, and how much may wait.
+    """
+    # A client that pauses, in a debugger say, is alive all the same: descriptors know no timeouts.
+    limits = replace(limits, stall=None)
+    kernel = Kernel(calls, tracing=tracing)
+    reader = _Reader(source)
+    stream = Stream(limits, line)
+    duplex = Duplex(kernel, Session(kernel), stream, limits, self_contained=True)
+    writer = asyncio.create_task(stream.run(_Writer(sink).write))
+    writer.add_done_callback(lambda _: reader.stop())
+    stopper = asyncio.create_task(_stop_with(stop, reader)) if stop is not None else None
+    try:
+        async for text in _lines(reader, limits.message):
+            try:
+                message = decode(text) if text is not None else _too_long(limits)
+            except RefusedError as error:
+                await stream.send(error.reply())
+            else:
+                await duplex.take(message)
+        duplex.session.hang_up()
+        kernel.end_listening()
+        stopped = stop is not None and stop.is_set()
+        await duplex.finish(limits.shutdown if stopped else None)
+    finally:
+        if stopper is not None:
+            stopper.cancel()
+        await duplex.close()
+        await duplex.finish(limits.shutdown)
+        stream.end()
+        with contextlib.suppress(OSError):  # the client closed its end of the pipe
+            await writer
+
+
+async def _stop_with(stop: asyncio.Event, reader: _Reader) -> None:
+    await stop.wait()
+    reader.stop()
+
+
+def _too_long(limits: Limits) -> Message:
+    raise RefusedError(f"a line may have {limits.message} bytes, and this one had more")
+
+
+async def _lines(reader: _Reader, limit: int) -> AsyncIterator[bytes | None]:
+    """The lines that are not blank; `None` for one that is longer than `limit` bytes."""
+    rest = bytearray()
+    too_long = False
+    while piece := await reader.read():
+        *ends, tail = piece.split(b"\n")
+        for end in ends:
+            rest += end
+            if too_long or len(rest) > limit:
+                yield None
+            elif rest.strip():
+                yield bytes(rest)
+            rest.clear()
+            too_long = False
+        rest += tail
+        if len(rest) > limit:
+            too_long = True
+            rest.clear()
+    if too_long:
+        yield None
+    elif rest.strip():
+        yield bytes(rest)
+
+
+class _Reader:
+    """Reads a descriptor in a thread, since the loop can wait for pipes only, and standard input may be a file.
+
+    Descriptors are not made non-blocking: whoever started us shares them, terminals above all.
+    """
+
+    def __init__(self, source: int) -> None:
+        self._source = source
+        self._loop = asyncio.get_running_loop()
+        self._pieces: asyncio.Queue[bytes] = asyncio.Queue()
+        self._ahead = threading.Semaphore(AHEAD)
+        threading.Thread(target=self._pump, name="stdin", daemon=True).start()
+
+    async def read(self) -> bytes:
+        """The next piece; nothing at the end."""
+        piece = await self._pieces.get()
+        self._ahead.release()
+        return piece
+
+    def stop(self) -> None:
+        """Pretend that the end has come."""
+        self._pieces.put_nowait(b"")
+
+    def _pump(self) -> None:
+        piece = b"-"
+        while piece:
+            self._ahead.acquire()
+            try:
+                piece = os.read(self._source, PIECE)
+            except OSError:
+                piece = b""
+            try:
+                self._loop.call_soon_threadsafe(self._pieces.put_nowait, piece)
+            except RuntimeError:  # the loop is closed
+                return
+
+
+class _Writer:
+    """Writes a descriptor in a thread, so that a client that does not read keeps nobody but itself waiting."""
+
+    def __init__(self, sink: int) -> None:
+        self._sink = sink
+        self._loop = asyncio.get_running_loop()
+        self._work: queue.SimpleQueue[tuple[bytes, asyncio.Future[None]]] = queue.SimpleQueue()
+        threading.Thread(target=self._pump, name="stdout", daemon=True).start()
+
+    async def write(self, data: bytes) -> None:
+        """Write all of `data`.
+
+        Raises:
+            OSError: nobody reads it any more.
+        """
+        written = self._loop.create_future()
+        self._work.put((data, written))
+        await written
+
+    def _pump(self) -> None:
+        while True:
+            data, written = self._work.get()
+            error: OSError | None = None
+            try:
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[os.write(self._sink, rest) :]
+            except OSError as failed:
+                error = failed
+            try:
+                self._loop.call_soon_threadsafe(_settle, written, error)
+            except RuntimeError:  # the loop is closed
+                return
+
+
+def _settle(written: asyncio.Future[None], error: OSError | None) -> None:
+    if written.done():
+        return
+    if error is None:
+        written.set_result(None)
+    else:
+        written.set_exception(error)

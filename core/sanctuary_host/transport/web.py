@@ -1,0 +1,161 @@
+"""The HTTP server: all endpoints in one application, from the first connection to the last answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+
+from aiohttp import web
+from mcp_types import INTERNAL_ERROR
+
+from sanctuary_host.calls import Calls
+from sanctuary_host.transport.exchange import refusal
+from sanctuary_host.transport.guard import Guard
+from sanctuary_host.transport.health import Health
+from sanctuary_host.transport.kernel import Kernel
+from sanctuary_host.transport.limits import DEFAULTS, Limits
+from sanctuary_host.transport.messages import RefusedError
+from sanctuary_host.transport.modern import Modern
+from sanctuary_host.transport.sse import Sse
+from sanctuary_host.transport.streamable import Streamable
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+GRACE = 1.0
+"""Seconds for writing the answers of what was stopped."""
+
+
+class Endpoints:
+    """What is served over HTTP.
+
+    Args:
+        kernel: what handles the messages.
+        token: what callers must present as a bearer token; `None` lets everybody in.
+        allowed_hosts: names under which clients may call this server, besides those of the loopback interface.
+        stateless: serve the handshake era without sessions.
+        limits: how many and for how long.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        *,
+        token: str | None = None,
+        allowed_hosts: Iterable[str] = (),
+        stateless: bool = False,
+        limits: Limits = DEFAULTS,
+    ) -> None:
+        self.kernel = kernel
+        self.limits = limits
+        guard = Guard(token, allowed_hosts, limits)
+        self.streamable = Streamable(kernel, guard, limits, Modern(kernel, guard, limits), stateless=stateless)
+        self.sse = Sse(kernel, guard, limits)
+        self.health = Health(kernel, guard, lambda: len(self.streamable.table) + len(self.sse))
+
+    def application(self) -> web.Application:
+        """The application. It may be mounted in another one; then its owner sees to `drain`."""
+        application = web.Application(client_max_size=self.limits.message)
+        application.cleanup_ctx.append(self._living)
+        for path, handler in (
+            ("/mcp", self.streamable.handle),
+            ("/mcp/", self.streamable.handle),
+            ("/sse", self.sse.listen),
+            ("/messages", self.sse.post),
+            ("/messages/", self.sse.post),
+            ("/health", self.health.health),
+            ("/ready", self.health.ready),
+            ("/metrics", self.health.metrics),
+            ("/{path:.*}", _nothing),
+        ):
+            application.router.add_route("*", path, _refusing(handler))
+        return application
+
+    async def drain(self) -> None:
+        """Take up nothing new, let what is in flight come to its end, and end every stream."""
+        self.kernel.draining = True
+        self.streamable.end_streams()
+        self.kernel.end_listening()
+        answered = asyncio.ensure_future(asyncio.gather(self._settled(), self.sse.drain()))
+        done, _ = await asyncio.wait([answered], timeout=self.limits.shutdown)
+        if not done:
+            logger.warning("stopped %d calls that were still running", len(self.kernel.running))
+            for dispatch in list(self.kernel.running):
+                dispatch.cancel()
+            await asyncio.wait([answered], timeout=GRACE)
+            answered.cancel()
+
+    async def _settled(self) -> None:
+        while tasks := {one.task for one in self.kernel.running if one.task is not None}:
+            await asyncio.wait(tasks)
+
+    async def _living(self, _: web.Application) -> AsyncIterator[None]:
+        async with self.health.measured(), self.streamable.table.swept():
+            yield
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    calls: Calls,
+    *,
+    sock: socket.socket,
+    allowed_hosts: Iterable[str] = (),
+    token: str | None = None,
+    stateless: bool = False,
+    tracing: bool = False,
+    limits: Limits = DEFAULTS,
+) -> AsyncGenerator[Endpoints]:
+    """Serve a cluster over HTTP meanwhile, and at the end let what is in flight come to its end first.
+
+    Args:
+        calls: the cluster and the place where its code runs.
+        sock: a bound socket.
+        allowed_hosts: names under which clients may call this server, besides those of the loopback interface.
+        token: what callers must present as a bearer token; `None` lets everybody in.
+        stateless: serve the handshake era without sessions.
+        tracing: keep the SDK's OpenTelemetry spans.
+        limits: how many and for how long.
+    """
+    kernel = Kernel(calls, tracing=tracing)
+    endpoints = Endpoints(kernel, token=token, allowed_hosts=allowed_hosts, stateless=stateless, limits=limits)
+    runner = web.AppRunner(endpoints.application(), handler_cancellation=True, access_log=None, shutdown_timeout=GRACE)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, sock, backlog=1024).start()
+        try:
+            yield endpoints
+        finally:
+            # What comes now is answered with 503, which says more than a refused connection would.
+            await endpoints.drain()
+    finally:
+        await runner.cleanup()
+
+
+def _refusing(handler: Handler) -> Handler:
+    """The handler, with refusals as responses."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except RefusedError as error:
+            return refusal(error)
+        except ConnectionError:
+            raise
+        except Exception:
+            logger.exception("an HTTP request could not be answered")
+            return refusal(
+                RefusedError("the request failed; the host's log has the details", code=INTERNAL_ERROR, status=500)
+            )
+
+    return handle
+
+
+async def _nothing(request: web.Request) -> web.StreamResponse:
+    del request  # its path is the caller's, and not repeated
+    raise RefusedError(
+        "nothing is served here; MCP is at /mcp and /sse, the rest at /health, /ready and /metrics", status=404
+    )
