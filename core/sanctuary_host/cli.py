@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import os
 import socket
 import sys
@@ -83,6 +84,7 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 
 def _serve(config: Config, environment: Mapping[str, str]) -> int:
+    gc.disable()  # what start-up makes lives as long as the process: collections would walk it for nothing
     # From here on, whatever anybody prints goes to standard error: over stdio, standard output is the protocol's.
     output = os.dup(1)
     os.dup2(2, 1)
@@ -93,6 +95,8 @@ def _serve(config: Config, environment: Mapping[str, str]) -> int:
     # Imported only now, for start-up cost: the workers forked above carry nothing of the protocol's 40 MB.
     from sanctuary_host import app  # noqa: PLC0415  # see above
 
+    gc.freeze()
+    gc.enable()
     if listener is None:
         source = os.dup(0)
         asyncio.run(app.serve_stdio(cluster, zygote, (source, output), environment))
