@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 from mcp import Client
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -50,6 +51,30 @@ async def test_the_gateways_correlation_id_is_in_the_record() -> None:
             assert response.status == 200, await response.text()
     (record,) = [record for record in served.log if record.get("event") == "call"]
     assert record["correlation"] == "from-the-gateway-1"
+
+
+async def test_spans_go_to_the_collector_that_the_environment_names() -> None:
+    received: list[bytes] = []
+
+    async def take(request: web.Request) -> web.Response:
+        received.append(await request.read())
+        return web.Response(content_type="application/x-protobuf")
+
+    application = web.Application()
+    application.router.add_post("/v1/traces", take)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        async with serving("utils", OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{runner.addresses[0][1]}") as served:
+            async with Client(served.url) as client:
+                await client.call_tool("calculate", {"expression": "1+1"})
+    finally:
+        await runner.cleanup()
+    sent = b"".join(received)
+    assert b"tools/call calculate" in sent
+    assert b"sanctuary_utils" in sent
 
 
 async def test_metrics_count_calls_by_tool_and_outcome_and_show_the_process() -> None:

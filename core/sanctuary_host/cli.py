@@ -61,10 +61,11 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
         return local.up(environment)
     if command == "health":
-        port = options.port or int(environment.get("PORT") or 0)
+        port = options.port or (int(text) if (text := environment.get("PORT", "")).isdecimal() else 0)
         if not port:
             raise call.UsageError("health needs to know where to ask: set PORT, or pass --port")
-        return health.probe(port, path="/ready" if options.ready else "/health", as_json=options.json)
+        address = environment.get("SANCTUARY_BIND", "")
+        return health.probe(address, port, path="/ready" if options.ready else "/health", as_json=options.json)
     if not environment.get("CLUSTER"):
         raise SettingsError(f"CLUSTER is not set; choose one of: {', '.join(installed()) or 'none is installed'}")
     config = read_config(environment)
