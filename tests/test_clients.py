@@ -28,7 +28,11 @@ HERE = Path(__file__).parent / "interop"
 CACHE = HERE.parents[1] / ".cache" / "interop"
 NODE = CACHE / "node/bin/node"
 PROGRAMS = CACHE / "node_modules/.bin"
-PYTHONS = {"mcp2": sys.executable, "mcp1": CACHE / "mcp1/bin/python", "fastmcp": CACHE / "fastmcp/bin/python"}
+PYTHONS: dict[str, str | Path] = {
+    "mcp2": sys.executable,
+    "mcp1": CACHE / "mcp1/bin/python",
+    "fastmcp": CACHE / "fastmcp/bin/python",
+}
 STDIO = [sys.executable, "-m", "sanctuary_host"]
 OLD, NEW = "2025-11-25", "2026-07-28"
 
