@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.errors import PydanticUserError
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
 from sanctuary_host.schemas import UnfitError, tidy
 from sanctuary_host.shapes import is_array, is_object
@@ -40,6 +40,8 @@ class Arguments:
             filled = self._validate(arguments)
         except ValidationError as error:
             raise ArgumentsError(_sentences(error, [*self.parameters.values()])) from None
+        except PydanticSerializationError:
+            raise ArgumentsError("the arguments hold half of a surrogate pair, which is no Unicode text") from None
         values = filled.__dict__
         return {parameter: values[field] for field, parameter in self.parameters.items()}
 
@@ -109,7 +111,7 @@ def _sentences(error: ValidationError, known: list[str]) -> str:
         where = name + "".join(_step(step) for step in location[1:])
         if fault["type"] == "missing":
             text = "is missing"
-        elif fault["type"] == "extra_forbidden":
+        elif fault["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
             text = "is not a known field"
         else:
             text = re.sub(r"^(Value error, |Assertion failed, )", "", fault["msg"])

@@ -94,7 +94,7 @@ class Config(BaseModel):
             open_to_others = False
         if self.port is not None and open_to_others and self.token is None and not self.allow_anonymous:
             faults.append(
-                f"listening on {self.address} lets others call the tools: set SANCTUARY_TOKEN (or SANCTUARY_TOKEN_FILE), "
+                f"listening on {self.address} lets others call the tools: set SANCTUARY_TOKEN or SANCTUARY_TOKEN_FILE, "
                 "or SANCTUARY_ALLOW_ANONYMOUS=1 where the network itself keeps strangers out"
             )
         if self.advertise_url and urlsplit(self.advertise_url).scheme not in {"http", "https"}:

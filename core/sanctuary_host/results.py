@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any, Final, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter
@@ -81,7 +81,11 @@ def describe_result(annotation: Any, name: str) -> tuple[dict[str, Any] | None, 
     elif "$ref" in schema:
         schema["type"] = "object"
 
+    own = annotation if _is_record(annotation) else object
+
     def convert(value: Any) -> Reply:
+        if not isinstance(value, own):
+            raise ResultError(f"returned {type(value).__name__}, which is not what its signature promises")
         try:
             data = adapter.dump_python(value, mode="json", by_alias=True, warnings="error")
         except PydanticSerializationError:
@@ -90,6 +94,11 @@ def describe_result(annotation: Any, name: str) -> tuple[dict[str, Any] | None, 
         return Reply(content=({"type": "text", "text": _summary(value, structured)},), structured=structured)
 
     return schema, convert
+
+
+def _is_record(annotation: Any) -> bool:
+    """Whether a type is a dataclass or model, of which pydantic would let another one pass for it."""
+    return isinstance(annotation, type) and (is_dataclass(annotation) or issubclass(annotation, BaseModel))
 
 
 def _is_block_list(annotation: Any) -> bool:

@@ -32,7 +32,7 @@ class Pool:
         self._idle: list[_Worker] = []
         self._count = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._deaths: dict[int, asyncio.Future[int]] = {}
+        self._alive: dict[int, _Worker] = {}
         self._news = wire.Unpacker()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -71,7 +71,7 @@ class Pool:
         try:
             answer = await worker.ask(frame, voice)
         except CrashError:
-            status = await self._status_of(worker.pid)
+            status = await _status_of(worker)
             self._lose(worker)
             raise CrashError(_how(status)) from None
         except BaseException:
@@ -136,17 +136,8 @@ class Pool:
         except BaseException:
             worker.end()
             raise
-        self._deaths[worker.pid] = asyncio.get_running_loop().create_future()
+        self._alive[worker.pid] = worker
         return worker
-
-    async def _status_of(self, pid: int) -> int | None:
-        death = self._deaths.get(pid)
-        if death is None:
-            return None
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1.0):  # the report follows the end of the connection at once
-                return await death
-        return None
 
     def _read_news(self) -> None:
         try:
@@ -156,10 +147,11 @@ class Pool:
         if not data and self._loop is not None:
             self._loop.remove_reader(self._zygote.control.fileno())
         for message in self._news.feed(data):
-            death = self._deaths.pop(message["died"], None)
-            if death is not None and not death.done():
-                death.set_result(message["status"])
-            for worker in [worker for worker in self._idle if worker.pid == message["died"]]:
+            worker = self._alive.pop(message["died"], None)
+            if worker is None:
+                continue
+            worker.died(message["status"])
+            if worker in self._idle:
                 self._idle.remove(worker)
                 self._lose(worker)
 
@@ -169,6 +161,7 @@ class _Worker(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.pid = 0
+        self.death: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._transport: asyncio.Transport | None = None
         self._frames = wire.Unpacker()
         self._answer: asyncio.Future[Any] | None = None
@@ -200,6 +193,11 @@ class _Worker(asyncio.Protocol):
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(CrashError("its worker ended"))
 
+    def died(self, status: int) -> None:
+        """Note how the process ended: its exit status, or the negative number of the signal."""
+        if not self.death.done():
+            self.death.set_result(status)
+
     def is_closing(self) -> bool:
         """Whether the connection is on its way out."""
         return self._transport is None or self._transport.is_closing()
@@ -225,6 +223,14 @@ class _Worker(asyncio.Protocol):
         if self.pid:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
+
+
+async def _status_of(worker: _Worker) -> int | None:
+    """How a worker ended whose connection just did; the fork server's report follows at once."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(1.0):
+            return await asyncio.shield(worker.death)
+    return None
 
 
 def _how(status: int | None) -> str:

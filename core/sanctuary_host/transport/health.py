@@ -78,8 +78,14 @@ class Health:
         """
         self._check(request)
         reasons = ["the server is stopping"] if self._kernel.draining else await self._reasons()
-        body = encode({"ready": not reasons, "reasons": reasons})
-        return json_response(body, 503 if reasons else 200)
+        cluster = self._kernel.cluster
+        state = {
+            "status": "not ready" if reasons else "ready",
+            "cluster": cluster.name,
+            "tools": len(cluster.listed_tools()),
+            "reasons": reasons,
+        }
+        return json_response(encode(state), 503 if reasons else 200)
 
     @contextlib.asynccontextmanager
     async def measured(self) -> AsyncGenerator[None]:
@@ -101,10 +107,9 @@ class Health:
     async def _reasons(self) -> list[str]:
         try:
             async with asyncio.timeout(READY_SECONDS):
-                found = await self._kernel.calls.unready()
+                return await self._kernel.calls.unready()
         except TimeoutError:
-            found = [f"the cluster did not say within {READY_SECONDS:g} s whether it is ready"]
-        return list(dict.fromkeys([*self._kernel.cluster.faults, *found]))
+            return [f"the cluster did not say within {READY_SECONDS:g} s whether it is ready"]
 
     def _check(self, request: web.Request) -> None:
         self._guard.check_host(request)

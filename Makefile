@@ -1,0 +1,62 @@
+# Two commands do all: `make up` runs the fleet, `make test` tests it. Both install what they need into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+GUESTS := $(CURDIR)/.cache/guests
+# uv installs in seconds; where it cannot be had, pip does the same more slowly.
+UV := $(BIN)/python -m uv
+INSTALL = ($(UV) pip install --quiet --python $(BIN)/python $(1) 2>/dev/null || $(BIN)/python -m pip install --quiet $(1))
+
+.PHONY: up test lint unit interop bench docs clean help
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sanctuary-host needs Python 3.11 or newer; run make PYTHON=python3.11")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1' 2>/dev/null || echo 'uv is not to be had; installing with pip'
+
+$(STAMP): $(BIN)/python pyproject.toml
+	@echo 'Installing sanctuary-host …'
+	@$(call INSTALL,-e .)
+	@touch $@
+
+$(VENV)/.tested: $(STAMP) pyproject.toml examples/domain/pyproject.toml tests/fixtures/conformance/pyproject.toml
+	@echo 'Installing the test tools …'
+	@$(call INSTALL,-e '.[dev]')
+	@touch $@
+
+# Distributions that only tests join the host with: beside the environment, so that `make up` does not find them there.
+$(GUESTS)/.installed: $(VENV)/.tested $(shell find examples/domain/src tests/fixtures -name '*.py')
+	@rm -rf $(GUESTS)
+	@$(call INSTALL,--no-deps --target $(GUESTS) ./examples/domain ./tests/fixtures/conformance)
+	@touch $@
+
+up: $(STAMP) ## run every cluster as a local process until Ctrl-C
+	@exec $(BIN)/sanctuary-host up
+
+test: lint unit ## install and run all checks and tests
+
+lint: $(VENV)/.tested ## style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/pyright
+
+interop: $(VENV)/.tested ## install the foreign clients that the tests drive
+	@$(BIN)/python tests/interop/install || [ -z "$$CI" ]  # elsewhere than in CI, tests of what is missing are skipped
+
+unit: interop $(GUESTS)/.installed ## the tests alone
+	@PYTHONPATH=$(GUESTS) $(BIN)/pytest
+	@PYTHONPATH=$(GUESTS) $(BIN)/pytest examples/domain
+
+bench: $(VENV)/.tested ## compare with the SDK's own server, fastmcp and bare aiohttp
+	@$(BIN)/python bench/run.py
+
+docs: $(VENV)/.tested ## write docs/settings.md and docs/tools.md from the code
+	@$(BIN)/python docs/generate.py
+
+clean: ## remove what was installed and built
+	rm -rf $(VENV) .cache build dist node_modules
