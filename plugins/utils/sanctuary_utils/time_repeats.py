@@ -79,7 +79,8 @@ def find_repeat(text: str, frame: Frame) -> Repeat | None:
         r"|from(?! now)|for(?= \d)) ",
         text,
     )
-    head, head_times = _times(head)
+    head = re.sub(r"\bevery (?:morning|afternoon|evening|night)(?= at )", "every day", head)
+    head, head_times = _times(re.sub(r"\bevery (?=morning|afternoon|evening|night)", "every day in ", head))
     head, count = _count(head)
     draft = _core(head, frame)
     if draft is None:
@@ -340,6 +341,12 @@ def _yearly(found: re.Match[str], _frame: Frame) -> _Draft | None:
     return _Draft({"FREQ": "YEARLY"} | dated, note, [])
 
 
+def _weekday_and_date(found: re.Match[str], _frame: Frame) -> _Draft:
+    """`every friday the 13th`."""
+    day, nth = DAYS[weekday_number(found["day"])], re.sub(r"\D", "", found["nth"])
+    return _Draft({"FREQ": "MONTHLY", "BYDAY": day, "BYMONTHDAY": nth}, [], [])
+
+
 def _of_month(found: re.Match[str], _frame: Frame) -> _Draft | None:
     step = _step(found["step"])
     months = 3 if found["unit"] == "quarter" else 1
@@ -365,7 +372,8 @@ CORES: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Frame], _Draf
         (rf"every (?P<on>{_NTH_LIST} (?:{DAY}|workday|day)) (?:of|in) (?P<step>)(?P<unit>month)", _of_month),
         (rf"every (?P<on>{_NTH_LIST} (?:{DAY}|workday|day)) (?:of|in) (?P<month>{MONTH})", _of_named_month),
         (rf"(?P<on>{_NTH_LIST} (?:{DAY}|workday|day)) (?:of|in) every (?P<month>{MONTH})", _of_named_month),
-        (rf"every (?P<on>{NTH})(?P<step>)(?P<unit>)", _of_month),
+        (rf"every (?P<on>{NTH}(?: and {NTH}){{0,5}})(?P<step>)(?P<unit>)", _of_month),
+        (rf"every (?P<day>{DAY}) (?P<nth>{NTH})", _weekday_and_date),
         (r"every (?P<on>.+)", _yearly),
         (r"(?:on )?(?P<on>.+) every (?P<unit>year)", _yearly),
     )

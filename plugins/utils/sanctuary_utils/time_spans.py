@@ -29,7 +29,7 @@ _CLOCKS: Final = re.compile(
 )
 _RUN: Final = re.compile(rf"(?P<which>next|coming|following|last|past) (?P<number>\d{{1,6}}) (?P<unit>{UNIT})")
 _NO_YEAR: Final = re.compile(rf"(?P<month>{MONTH})(?: {_DAY_NUMBER})?|{_DAY_NUMBER} (?P<month2>{MONTH})")
-_QUANTITY: Final = rf"(?:{UNIT}|weekend|time|duration|interval|difference|gap|distance)"
+_QUANTITY: Final = rf"(?:{UNIT}|weekend|time|duration|interval|difference|gap|distance|age)"
 _ASKED: Final = rf"(?:how long|how much time|(?:how many|number of|count of) {UNIT})"
 _FILLED: Final = (
     r"(?: is it| is there| are there| has it been| have passed| elapsed| passed| ago| was| left| remain| to go)*"
