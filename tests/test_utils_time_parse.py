@@ -110,6 +110,7 @@ def test_a_phrase_names_a_point_in_time(text, start):
         ("december 20 to january 5", "2026-12-20", "2027-01-05"),
         ("from 9am to 5pm tomorrow", "2026-11-26T09:00:00+01:00", "2026-11-26T17:00:00+01:00"),
         ("tomorrow 9-5pm", "2026-11-26T09:00:00+01:00", "2026-11-26T17:00:00+01:00"),
+        ("between 9am and 5pm tomorrow", "2026-11-26T09:00:00+01:00", "2026-11-26T17:00:00+01:00"),
         ("10pm to 2am", "2026-11-25T22:00:00+01:00", "2026-11-26T02:00:00+01:00"),
         ("last 24 hours", "2026-11-24T14:30:17+01:00", "2026-11-25T14:30:17+01:00"),
         ("rest of the month", "2026-11-25", "2026-11-30"),
@@ -138,6 +139,20 @@ def test_a_difference_counts_days_weeks_business_days_and_calendar_units():
         "business_days_after_first": 41,
         "iso_weeks": "2026-W01 to 2026-W09",
     }
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "calendar"),
+    [
+        ("2024-02-29", "2025-02-28", "0 years 11 months 30 days"),
+        ("2026-01-31", "2026-02-28", "0 years 0 months 28 days"),
+        ("2026-01-15", "2028-03-14", "2 years 1 months 28 days"),
+        ("2026-03-01", "2026-03-01", "0 years 0 months 0 days"),
+        ("0001-01-01", "9999-12-31", "9998 years 11 months 30 days"),
+    ],
+)
+def test_a_calendar_difference_counts_whole_months_first(first, last, calendar):
+    assert parse(f"days between {first} and {last}").facts["calendar"] == calendar
 
 
 @pytest.mark.parametrize(
@@ -237,6 +252,7 @@ def test_other_languages_are_read_with_a_note(text, start, language):
         ("Q5 2026", "4 quarters"),
         ("in 1.5 months", "no fixed length"),
         ("3 hours", "duration"),
+        ("monday at 9pm and 10pm", "cannot be read"),
         ("2026-03-07 to 2026-03-01", "before it starts"),
         ("in 9999999 years", "outside the years"),
         ("day after 9999-12-31", "outside the years"),
