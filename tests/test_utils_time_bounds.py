@@ -143,7 +143,7 @@ WORDS = [
 ]
 
 
-@pytest.mark.parametrize("now", ["2026-03-29T01:59", "0001-01-02", "9999-12-30 12:00"])
+@pytest.mark.parametrize("now", ["2026-03-29T01:59", "0001-01-01 12:00", "9999-12-31 12:00"])
 def test_words_in_any_order_give_an_answer_or_a_refusal(now):
     chance = random.Random(now)
     # Texts of more than 60 characters are not handed to the slow reader of other languages.

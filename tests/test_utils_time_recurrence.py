@@ -168,6 +168,7 @@ def test_an_endless_rule_gives_the_first_occurrences_and_says_that_there_are_mor
         ("every day at 9:00 and 17:30", "same minute"),
         ("every day until nevermore", "cannot be read"),
         ("every blue moon", "cannot be read"),
+        ("every day 5 times until 2027-01-01", "not both"),
         ("every " * 80, "cannot be read"),
     ],
 )

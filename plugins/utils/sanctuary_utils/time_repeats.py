@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 
 from sanctuary_host import ToolError
+from sanctuary_utils.time_clock import add_days
 from sanctuary_utils.time_days import on_or_after
 from sanctuary_utils.time_distances import shift
 from sanctuary_utils.time_frame import Frame, Point
@@ -91,11 +92,13 @@ def find_repeat(text: str, frame: Frame) -> Repeat | None:
     start = bounds.start
     day = start.day if start is not None else frame.today
     if bounds.length is not None:
-        bounds.until = shift(Point(day), bounds.length, 1, frame).day - timedelta(days=1)
+        bounds.until = add_days(shift(Point(day), bounds.length, 1, frame).day, -1)
+    if count is not None and bounds.until is not None:
+        raise ToolError("say how often or until when, not both")
     if count is not None:
         draft.parts["COUNT"] = str(count)
     elif bounds.until is not None:
-        draft.parts["UNTIL"] = f"{bounds.until:%Y%m%d}"
+        draft.parts["UNTIL"] = bounds.until.isoformat().replace("-", "")
     rule = read_rule(";".join(f"{key}={value}" for key, value in draft.parts.items()))
     rule = _started(rule, draft, start, frame)
     if frame.holidays and draft.parts.get("BYDAY") == WORKDAYS:
@@ -122,7 +125,7 @@ def _started(rule: Rule, draft: _Draft, start: Point | None, frame: Frame) -> Ru
         and hours
         and max(hours) * 60 + rule.numbers.get("BYMINUTE", (0,))[-1] <= frame.now.hour * 60 + frame.now.minute
     ):
-        day += timedelta(days=1)
+        day = add_days(day, 1)
     if rule.interval > 1 and draft.weekdays:
         day = min(on_or_after(day, weekday) for weekday in draft.weekdays)
     if rule.frequency > DAILY:
