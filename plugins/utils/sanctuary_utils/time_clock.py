@@ -16,8 +16,8 @@ SUMMER_IS_STANDARD: Final = frozenset({"Europe/Dublin", "Eire"})
 """Zones whose law calls summer time the standard; people call it summer time all the same."""
 LOOK_AHEAD: Final = timedelta(days=740)
 """How far ahead a change of offset is searched: two years and a bit."""
-STRIDE: Final = timedelta(days=5)
-"""Steps of that search; no zone of today changes twice within five days."""
+STRIDE: Final = timedelta(days=20)
+"""Steps of that search; no zone of today changes twice within so few days."""
 
 
 @dataclass(frozen=True, slots=True)

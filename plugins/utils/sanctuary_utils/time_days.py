@@ -85,11 +85,8 @@ def count_workdays(first: date, last: date, holidays: AbstractSet[date]) -> int:
 def calendar_difference(first: date, last: date) -> tuple[int, int, int]:
     """Whole years, months and days from one date to a later one, as a calendar counts them."""
     months = (last.year - first.year) * 12 + last.month - first.month
-    if last.day < first.day and not (last == month_end(last) and first.day > last.day and months == 0):
+    if last.day < first.day:
         months -= 1
     reached, _ = add_months(first, months)
-    if reached > last:
-        months -= 1
-        reached, _ = add_months(first, months)
     years, months = divmod(months, 12)
     return years, months, (last - reached) // timedelta(days=1)

@@ -18,6 +18,13 @@ NAMES: Final = {
 }  # fmt: skip  # a table, not a list
 LONGEST: Final = 60
 """Characters that are handed on; a date in words is shorter, and time grows with length times languages."""
+ENGLISH: Final = frozenset(
+    {
+        "the", "every", "each", "next", "previous", "between", "until", "from", "ago", "after", "before", "day", "days",
+        "weeks", "month", "months", "year", "years", "today", "tomorrow", "yesterday", "what", "when", "this", "and",
+    }
+)  # fmt: skip  # a list of words
+"""Words of no other language read here: a phrase with one of them is English that nobody understood."""
 _AT: Final = re.compile(
     r"(?P<rest>.+?),? (?:um|à|a las|a la|alle|às|om|kl\.?|o|в|saat) (?P<hour>\d{1,2})(?: ?[:h.] ?(?P<minute>\d{2}))?"
     r"(?: ?(?:uhr|h|heures?|horas?|uur))?",
@@ -30,6 +37,8 @@ def find_foreign(text: str, frame: Frame) -> Point | Span | None:
     if len(text) > LONGEST or not re.search(r"[^\W\d_]", text):
         return None
     words = " ".join(text.split())
+    if ENGLISH & set(words.casefold().split()):
+        return None
     clock: time | None = None
     if (found := _AT.fullmatch(words)) is not None:
         words = found["rest"]

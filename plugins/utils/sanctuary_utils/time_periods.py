@@ -132,7 +132,8 @@ def _week_around(found: re.Match[str], frame: Frame) -> Period | None:
     else:
         return None
     first, last = week_of(day, frame.first_weekday)
-    return Period(first, last, f"the week of {day}")
+    assumed = named is not None and not named["year"]
+    return Period(first, last, f"the week of {day}", f"no year said: {day.year}" if assumed else "")
 
 
 def _rest(found: re.Match[str], frame: Frame) -> Period | None:

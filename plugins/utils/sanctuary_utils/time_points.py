@@ -118,6 +118,9 @@ def _weekday(found: re.Match[str], frame: Frame) -> Point:
     if "next" not in which and which != "following":
         day = on_or_after(today, number)
         note = f"today is a {name}: {add_days(today, 7)} would be the next one" if day == frame.today else ""
+        of_this_week = add_days(week_of(today, frame.first_weekday)[0], (number - frame.first_weekday) % 7)
+        if which == "this" and of_this_week < day:
+            note = f"ambiguous: {of_this_week} if the past {name} of this week is meant"
         return Point(day, how=f"the first {name} from {today} on").noted(note)
     day = on_or_after(add_days(today, 1), number)
     of_next_week = add_days(week_of(today, frame.first_weekday)[0], 7 + (number - frame.first_weekday) % 7)

@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 
 from sanctuary_host import ToolError
+from sanctuary_utils.time_clock import add_days
 from sanctuary_utils.time_days import on_or_after
 from sanctuary_utils.time_distances import shift
 from sanctuary_utils.time_frame import Frame, Point
@@ -79,7 +80,8 @@ def find_repeat(text: str, frame: Frame) -> Repeat | None:
         r"|from(?! now)|for(?= \d)) ",
         text,
     )
-    head, head_times = _times(head)
+    head = re.sub(r"\bevery (?:morning|afternoon|evening|night)(?= at )", "every day", head)
+    head, head_times = _times(re.sub(r"\bevery (?=morning|afternoon|evening|night)", "every day in ", head))
     head, count = _count(head)
     draft = _core(head, frame)
     if draft is None:
@@ -90,11 +92,13 @@ def find_repeat(text: str, frame: Frame) -> Repeat | None:
     start = bounds.start
     day = start.day if start is not None else frame.today
     if bounds.length is not None:
-        bounds.until = shift(Point(day), bounds.length, 1, frame).day - timedelta(days=1)
+        bounds.until = add_days(shift(Point(day), bounds.length, 1, frame).day, -1)
+    if count is not None and bounds.until is not None:
+        raise ToolError("say how often or until when, not both")
     if count is not None:
         draft.parts["COUNT"] = str(count)
     elif bounds.until is not None:
-        draft.parts["UNTIL"] = f"{bounds.until:%Y%m%d}"
+        draft.parts["UNTIL"] = bounds.until.isoformat().replace("-", "")
     rule = read_rule(";".join(f"{key}={value}" for key, value in draft.parts.items()))
     rule = _started(rule, draft, start, frame)
     if frame.holidays and draft.parts.get("BYDAY") == WORKDAYS:
@@ -121,7 +125,7 @@ def _started(rule: Rule, draft: _Draft, start: Point | None, frame: Frame) -> Ru
         and hours
         and max(hours) * 60 + rule.numbers.get("BYMINUTE", (0,))[-1] <= frame.now.hour * 60 + frame.now.minute
     ):
-        day += timedelta(days=1)
+        day = add_days(day, 1)
     if rule.interval > 1 and draft.weekdays:
         day = min(on_or_after(day, weekday) for weekday in draft.weekdays)
     if rule.frequency > DAILY:
@@ -340,6 +344,12 @@ def _yearly(found: re.Match[str], _frame: Frame) -> _Draft | None:
     return _Draft({"FREQ": "YEARLY"} | dated, note, [])
 
 
+def _weekday_and_date(found: re.Match[str], _frame: Frame) -> _Draft:
+    """`every friday the 13th`."""
+    day, nth = DAYS[weekday_number(found["day"])], re.sub(r"\D", "", found["nth"])
+    return _Draft({"FREQ": "MONTHLY", "BYDAY": day, "BYMONTHDAY": nth}, [], [])
+
+
 def _of_month(found: re.Match[str], _frame: Frame) -> _Draft | None:
     step = _step(found["step"])
     months = 3 if found["unit"] == "quarter" else 1
@@ -365,7 +375,8 @@ CORES: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Frame], _Draf
         (rf"every (?P<on>{_NTH_LIST} (?:{DAY}|workday|day)) (?:of|in) (?P<step>)(?P<unit>month)", _of_month),
         (rf"every (?P<on>{_NTH_LIST} (?:{DAY}|workday|day)) (?:of|in) (?P<month>{MONTH})", _of_named_month),
         (rf"(?P<on>{_NTH_LIST} (?:{DAY}|workday|day)) (?:of|in) every (?P<month>{MONTH})", _of_named_month),
-        (rf"every (?P<on>{NTH})(?P<step>)(?P<unit>)", _of_month),
+        (rf"every (?P<on>{NTH}(?: and {NTH}){{0,5}})(?P<step>)(?P<unit>)", _of_month),
+        (rf"every (?P<day>{DAY}) (?P<nth>{NTH})", _weekday_and_date),
         (r"every (?P<on>.+)", _yearly),
         (r"(?:on )?(?P<on>.+) every (?P<unit>year)", _yearly),
     )

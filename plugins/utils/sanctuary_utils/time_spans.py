@@ -25,11 +25,11 @@ _DAYS_OF_MONTH: Final = (
 )
 _CLOCKS: Final = re.compile(
     rf"(?:(?P<before>.+?) )?(?:from |between )?(?P<a>{CLOCK}|\d{{1,2}}(?: ?(?=-| to)))"
-    rf" ?(?:to|-|until|and) ?(?P<b>{CLOCK})(?: (?:on )?(?P<after>.+))?"
+    rf" ?(?P<middle>to|-|until|and) ?(?P<b>{CLOCK})(?: (?:on )?(?P<after>.+))?"
 )
 _RUN: Final = re.compile(rf"(?P<which>next|coming|following|last|past) (?P<number>\d{{1,6}}) (?P<unit>{UNIT})")
 _NO_YEAR: Final = re.compile(rf"(?P<month>{MONTH})(?: {_DAY_NUMBER})?|{_DAY_NUMBER} (?P<month2>{MONTH})")
-_QUANTITY: Final = rf"(?:{UNIT}|weekend|time|duration|interval|difference|gap|distance)"
+_QUANTITY: Final = rf"(?:{UNIT}|weekend|time|duration|interval|difference|gap|distance|age)"
 _ASKED: Final = rf"(?:how long|how much time|(?:how many|number of|count of) {UNIT})"
 _FILLED: Final = (
     r"(?: is it| is there| are there| has it been| have passed| elapsed| passed| ago| was| left| remain| to go)*"
@@ -58,7 +58,7 @@ def find_span(text: str, frame: Frame) -> Span | None:
         if (found := pattern.fullmatch(text)) is not None:
             return _days_of_month(found, frame)
     ends = re.sub(r"^(?:from|between) ", "", text)
-    if (found := _CLOCKS.fullmatch(ends)) is not None and (span := _between_clocks(found, frame)) is not None:
+    if (found := _CLOCKS.fullmatch(ends)) is not None and (span := _between_clocks(found, text, frame)) is not None:
         return span
     span = _two_ends(
         ends, frame, r" (?:to|until|through) | ?/ ?| ?\.\. ?| - " + ("| and " if "between " in text else "")
@@ -155,8 +155,10 @@ def _days_of_month(found: re.Match[str], frame: Frame) -> Span | None:
     return Span(start, end, start.how)
 
 
-def _between_clocks(found: re.Match[str], frame: Frame) -> Span | None:
+def _between_clocks(found: re.Match[str], text: str, frame: Frame) -> Span | None:
     words = found["before"] or found["after"]
+    if found["middle"] == "and" and "between " not in text:
+        return None
     day = find_point(words.removesuffix(" from"), frame) if words else Point(frame.today)
     if day is None or day.clock is not None or (found["before"] and found["after"]):
         return None

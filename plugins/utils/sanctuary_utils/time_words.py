@@ -113,8 +113,10 @@ def normalise(text: str) -> str:
     for pattern, replacement in _REWRITES:
         plain = pattern.sub(replacement, plain)
     words = [_WORDS.get(word, word) for word in plain.split()]
-    plain = " ".join(words)
-    return re.sub(r"^(?:(?:when|what|what date|what day|which date|which day) (?:is|was|will be) |on |by )", "", plain)
+    plain = re.sub(r"\b(\d+) and a half (?=hours?\b|days?\b|weeks?\b)", r"\1.5 ", " ".join(words))
+    return re.sub(
+        r"^(?:(?:when|what|what date|what day|which date|which day) (?:is|was|will be)(?: it)? |on |by )", "", plain
+    )
 
 
 def weekday_number(word: str) -> int:
