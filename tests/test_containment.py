@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import json
 import os
@@ -40,7 +41,7 @@ def add_inline(a: int, b: int = 0) -> int:
     return a + b
 
 
-@tool(timeout=0.3)
+@tool(timeout=1)
 def fail(how: str) -> int:
     """Fail in a worker, in one of many ways."""
     if how == "loop":
@@ -73,6 +74,12 @@ def fail(how: str) -> int:
     if how == "thread":
         threading.Thread(target=threading.Event().wait, daemon=False).start()
         sys.exit(1)
+    if how == "forged answer":
+        frame = wire.pack({"number": 1, "outcome": ["ok", [[], None, False, None], "", ""]})
+        for descriptor in range(3, 64):
+            with contextlib.suppress(OSError):
+                os.write(descriptor, frame)
+        threading.Event().wait()
     if how == "stdout":
         print("HTTP/1.1 200 OK\r\n\r\n{}")
         raise RuntimeError
@@ -136,9 +143,9 @@ async def calls() -> AsyncGenerator[Calls]:
 
 
 WAYS = [
-    ("loop", "did not answer within 0.3 s"),
-    ("regex", "did not answer within 0.3 s"),
-    ("bignum", "did not answer within 0.3 s"),
+    ("loop", "did not answer within 1 s"),
+    ("regex", "did not answer within 1 s"),
+    ("bignum", "did not answer within 1 s"),
     ("segfault", "SIGSEGV"),
     ("os._exit", "exited with status 7"),
     ("sys.exit", "it raised SystemExit"),
@@ -151,6 +158,7 @@ WAYS = [
     ("surrogate", "returned str"),
     ("thread", "it raised SystemExit"),
     ("stdout", "it raised RuntimeError"),
+    ("forged answer", "SIGKILL"),
 ]
 
 

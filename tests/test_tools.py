@@ -41,6 +41,7 @@ def find(
     kinds: tuple[Literal["a", "b"], ...] = (),
     json: bool = False,
     day: date | None = None,
+    size: str | float = 1.0,
 ) -> Found:
     """Find places."""
     return Found((near,), 1)
@@ -53,7 +54,7 @@ def test_the_signature_is_the_schema_and_nothing_is_declared_twice() -> None:
     jsonschema.Draft202012Validator.check_schema(wire["outputSchema"])
     assert schema["required"] == ["word"]
     assert schema["additionalProperties"] is False
-    assert list(schema["properties"]) == ["word", "near", "kinds", "json", "day"]
+    assert list(schema["properties"]) == ["word", "near", "kinds", "json", "day", "size"]
     assert schema["properties"]["near"]["default"] == {"x": 1, "y": 0}
     assert "title" not in str(schema)
     assert wire["description"] == "Find places."
@@ -67,7 +68,14 @@ def test_the_signature_is_the_schema_and_nothing_is_declared_twice() -> None:
 
 def test_arguments_become_keywords_with_defaults() -> None:
     keywords = describe(find).keywords({"word": "x", "near": {"x": 3}, "day": "2026-02-28"})
-    assert keywords == {"word": "x", "near": Place(3), "kinds": (), "json": False, "day": date(2026, 2, 28)}
+    assert keywords == {
+        "word": "x",
+        "near": Place(3),
+        "kinds": (),
+        "json": False,
+        "day": date(2026, 2, 28),
+        "size": 1.0,
+    }
 
 
 def test_a_whole_float_is_an_integer_as_json_schema_has_it() -> None:
@@ -85,6 +93,7 @@ def test_a_whole_float_is_an_integer_as_json_schema_has_it() -> None:
         ({"word": "x", "near": {"x": 1, "z": 1}}, ["argument 'near.z' is not a known field"]),
         ({"word": "x", "near": {"x": 3.5}}, ["argument 'near.x' must be a valid integer"]),
         ({"word": "x", "kinds": ["a", "c"]}, ["argument 'kinds[1]' must be 'a' or 'b'"]),
+        ({"word": "x", "size": []}, ["argument 'size' must be a valid string or must be a valid number"]),
         ({"word": "x", "json": "yes"}, ["argument 'json' must be a valid boolean"]),
         ({"word": "\ud800"}, ["the arguments hold half of a surrogate pair"]),
         ({"word": None, "json": 1}, ["argument 'word' must be", "argument 'json' must be"]),

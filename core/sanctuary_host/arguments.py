@@ -39,7 +39,7 @@ class Arguments:
         try:
             filled = self._validate(arguments)
         except ValidationError as error:
-            raise ArgumentsError(_sentences(error, [*self.parameters.values()])) from None
+            raise ArgumentsError(_sentences(error, arguments, [*self.parameters.values()])) from None
         except PydanticSerializationError:
             raise ArgumentsError("the arguments hold half of a surrogate pair, which is no Unicode text") from None
         values = filled.__dict__
@@ -84,7 +84,9 @@ def describe_arguments(function: Callable[..., Any], name: str, hints: Mapping[s
         model = create_model(f"{name}_arguments", __config__=ConfigDict(extra="forbid", strict=True), **fields)
         schema = model.model_json_schema(by_alias=True)
     except PydanticUserError as error:
-        raise UnfitError(f"tool {name} has a parameter type that no schema can state: {error.message}") from None
+        raise UnfitError(
+            f"tool {name} has a parameter type that no schema can state: {error.message.splitlines()[0]}"
+        ) from None
     return Arguments(tidy({"type": "object", "properties": {}, **schema}), model, parameters)
 
 
@@ -96,7 +98,7 @@ def _with_integers(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _sentences(error: ValidationError, known: list[str]) -> str:
+def _sentences(error: ValidationError, arguments: Mapping[str, Any], known: list[str]) -> str:
     """One sentence for each faulty argument. Values are never repeated, names only where they look like names."""
     faults: dict[str, list[str]] = {}
     for fault in error.errors(include_url=False, include_input=False, include_context=False):
@@ -106,24 +108,31 @@ def _sentences(error: ValidationError, known: list[str]) -> str:
             shown = f"unknown argument {name!r}" if _is_name(name) else "an unknown argument"
             close = difflib.get_close_matches(name, known, n=1) if _is_name(name) else []
             hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known) or 'none'}"
-            faults.setdefault(f"?{name}", []).append(f"{shown}: {hint}")
+            faults[f"?{name}"] = [f"{shown}: {hint}"]
             continue
-        where = name + "".join(_step(step) for step in location[1:])
+        where = name + _path(location[1:], arguments.get(name))
+        sentences = faults.setdefault(name, [f"argument {where!r}"])
         if fault["type"] == "missing":
-            text = "is missing"
+            sentences.append("is missing")
         elif fault["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
-            text = "is not a known field"
+            sentences.append("is not a known field")
         else:
             text = re.sub(r"^(Value error, |Assertion failed, )", "", fault["msg"])
-            text = re.sub(r"^[A-Z]\w* should ", "must ", text)
-        faults.setdefault(where.partition("[")[0].partition(".")[0], []).append(f"argument {where!r} {text}")
-    return "; ".join(" or ".join(dict.fromkeys(texts)) for texts in faults.values())
+            sentences.append(re.sub(r"^[A-Z]\w* should ", "must ", text))
+    return "; ".join(" ".join([what, " or ".join(dict.fromkeys(how))]).strip() for what, *how in faults.values())
 
 
-def _step(step: int | str) -> str:
-    if isinstance(step, int):
-        return f"[{step}]"
-    return f".{step}" if _is_name(step) else ""
+def _path(steps: tuple[int | str, ...], value: Any) -> str:
+    """The way into an argument, without the steps that only name a branch of a union."""
+    path = ""
+    for step in steps:
+        if isinstance(step, int):
+            path += f"[{step}]"
+            value = value[step] if is_array(value) and step < len(value) else None
+        elif is_object(value) and _is_name(step):
+            path += f".{step}"
+            value = value.get(step)
+    return path
 
 
 def _is_name(text: str) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import difflib
 import inspect
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -137,7 +138,7 @@ def load(name: str, environment: Mapping[str, str] | None = None, trust: frozens
             f"cluster {name[:64]!r} is not installed{hint}; installed: {', '.join(installed()) or 'none'}"
         )
     cluster = Cluster(name)
-    trusted = trust | {DISTRIBUTION}
+    trusted = frozenset(_canonical(distribution) for distribution in {DISTRIBUTION, *trust})
     modules: list[tuple[EntryPoint, str, dict[str, Callable[..., Any]]]] = []
     for entry in sorted(
         found, key=lambda entry: (_distribution(entry) != DISTRIBUTION, _distribution(entry), entry.name)
@@ -165,7 +166,12 @@ def load(name: str, environment: Mapping[str, str] | None = None, trust: frozens
 
 
 def _distribution(entry: EntryPoint) -> str:
-    return entry.dist.name if entry.dist is not None else "an unknown distribution"
+    return _canonical(entry.dist.name) if entry.dist is not None else "an unknown distribution"
+
+
+def _canonical(distribution: str) -> str:
+    """A distribution's name as the packaging standard compares names (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def _isolated(cluster: Cluster, entry: EntryPoint, step: Callable[[], P]) -> P | None:

@@ -70,7 +70,9 @@ def describe_result(annotation: Any, name: str) -> tuple[dict[str, Any] | None, 
         adapter: TypeAdapter[Any] = TypeAdapter(annotation)
         schema = lean(tidy(adapter.json_schema(mode="serialization")))
     except PydanticUserError as error:
-        raise UnfitError(f"tool {name} returns a type that no schema can state: {error.message}") from None
+        raise UnfitError(
+            f"tool {name} returns a type that no schema can state: {error.message.splitlines()[0]}"
+        ) from None
     # Structured content is an object; a bare list or number goes under one name, as in the SDKs.
     wrapped = schema.get("type") != "object" and "$ref" not in schema
     if wrapped:

@@ -156,8 +156,8 @@ def describe(function: Callable[..., Any]) -> Tool:
         raise UnfitError(f"tool {name} has timeout={marks.timeout:g}; it must be above 0 seconds")
     is_async = inspect.iscoroutinefunction(function)
     if (is_async and marks.runs == "inline") or (not is_async and marks.runs == "loop"):
-        kind = "async def" if is_async else "def"
-        raise UnfitError(f"tool {name} is a {kind} with runs={marks.runs!r}; inline is for def, loop for async def")
+        kind = "an async def" if is_async else "a def"
+        raise UnfitError(f"tool {name} is {kind} with runs={marks.runs!r}; inline is for def, loop for async def")
     hints = _hints(function, name)
     arguments = describe_arguments(function, name, hints)
     output_schema, result = describe_result(hints.get("return"), name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import socket
 from collections import deque
@@ -66,10 +67,9 @@ class Pool:
         Raises:
             CrashError: the worker ended before it had answered.
         """
-        frame = wire.pack(request)
         worker = await self._take()
         try:
-            answer = await worker.ask(frame, voice)
+            answer = await worker.ask(request, voice)
         except CrashError:
             status = await _status_of(worker)
             self._lose(worker)
@@ -132,7 +132,7 @@ class Pool:
             theirs.close()
         _, worker = await asyncio.get_running_loop().create_connection(_Worker, sock=ours)
         try:
-            worker.pid = (await worker.ask(b"", None))["ready"]
+            await worker.born
         except BaseException:
             worker.end()
             raise
@@ -161,9 +161,11 @@ class _Worker(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.pid = 0
+        self.born: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.death: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._transport: asyncio.Transport | None = None
         self._frames = wire.Unpacker()
+        self._number = 0
         self._answer: asyncio.Future[Any] | None = None
         self._voice: Voice | None = None
 
@@ -176,22 +178,28 @@ class _Worker(asyncio.Protocol):
             for message in self._frames.feed(data):
                 self._take(message)
         except (wire.FrameError, KeyError, TypeError, ValueError):
-            self.end()
+            self.end()  # it does not keep to the protocol: whatever it is now, it is no worker of ours
 
     def _take(self, message: Any) -> None:
-        if "progress" in message and self._voice is not None:
-            self._voice.progress(*message["progress"])
-        elif "log" in message and self._voice is not None:
-            self._voice.log(*message["log"])
-        elif (
-            self._answer is not None and not self._answer.done() and message.keys() & {"outcome", "unsendable", "ready"}
-        ):
+        if "ready" in message and not self.born.done():
+            self.pid = int(message["ready"])
+            self.born.set_result(None)
+        elif "progress" in message:
+            if self._voice is not None:
+                self._voice.progress(*message["progress"])
+        elif "log" in message:
+            if self._voice is not None:
+                self._voice.log(*message["log"])
+        elif self._answer is None or self._answer.done() or message["number"] != self._number:
+            raise ValueError("an answer that nobody asked for")
+        else:
             self._answer.set_result(message)
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(CrashError("its worker ended"))
+        for future in (self.born, self._answer):
+            if future is not None and not future.done():
+                future.set_exception(CrashError("its worker ended"))
 
     def died(self, status: int) -> None:
         """Note how the process ended: its exit status, or the negative number of the signal."""
@@ -202,19 +210,25 @@ class _Worker(asyncio.Protocol):
         """Whether the connection is on its way out."""
         return self._transport is None or self._transport.is_closing()
 
-    async def ask(self, frame: bytes, voice: Voice | None) -> Any:
-        """Send a frame and await the message that answers it.
+    async def ask(self, request: Mapping[str, Any], voice: Voice | None) -> Any:
+        """Send a request and await the message that answers it.
 
         Raises:
             CrashError: the connection ended first.
+            FrameError: the request is too long.
         """
+        # The number cannot be guessed, so a worker that hostile code took over cannot answer the next call beforehand.
+        self._number = secrets.randbits(63)
+        frame = wire.pack([self._number, request])
         if self._transport is None or self._transport.is_closing():
             raise CrashError("its worker ended")
         self._voice = voice
         self._answer = asyncio.get_running_loop().create_future()
-        if frame:
+        try:
             self._transport.write(frame)
-        return await self._answer
+            return await self._answer
+        finally:
+            self._answer = self._voice = None
 
     def end(self) -> None:
         """Kill the worker with everything that it started."""

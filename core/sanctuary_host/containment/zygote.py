@@ -118,7 +118,8 @@ def _fork_worker(control: socket.socket, pipe: tuple[int, int], descriptor: int,
                 os.close(end)
             _die_with(zygote)
             os.setsid()  # its own process group, which is killed as a whole
-            _work(socket.socket(fileno=descriptor), work)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the host wants it no more
+                _work(socket.socket(fileno=descriptor), work)
             os._exit(0)
         except BaseException:  # noqa: BLE001  # a worker ends here, whatever happened
             traceback.print_exc()
@@ -145,16 +146,17 @@ def _work(connection: socket.socket, work: Work) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     base = _address_space()
     connection.sendall(wire.pack({"ready": os.getpid()}))
-    while (request := wire.receive(connection)) is not None:
+    while (asked := wire.receive(connection)) is not None:
+        number, request = asked
         if base:
             _, hard = resource.getrlimit(resource.RLIMIT_AS)
             resource.setrlimit(resource.RLIMIT_AS, (base + request["memory"] * 1024 * 1024, hard))
         calling.voice.set(_Voice(connection))
         answer = work(request)
         try:
-            frame = wire.pack({"outcome": answer})
+            frame = wire.pack({"number": number, "outcome": answer})
         except (wire.FrameError, ValueError) as error:
-            frame = wire.pack({"unsendable": str(error)})
+            frame = wire.pack({"number": number, "unsendable": str(error)})
         connection.sendall(frame)
 
 

@@ -104,7 +104,7 @@ async def _watch_start(member: Member) -> None:
     """Ask a member whether it is ready until it is, or gives up."""
     answer: dict[str, Any] = {}
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(START_SECONDS), ClientSession(timeout=ClientTimeout(total=2)) as session:
+        async with asyncio.timeout(START_SECONDS), ClientSession(timeout=ClientTimeout(total=START_SECONDS)) as session:
             while member.process.returncode is None:
                 with contextlib.suppress(ClientError, ValueError, TimeoutError):
                     async with session.get(f"http://127.0.0.1:{member.port}/ready") as response:
