@@ -86,6 +86,7 @@ def test_a_whole_float_is_an_integer_as_json_schema_has_it() -> None:
         ({"word": "x", "near": {"x": 3.5}}, ["argument 'near.x' must be a valid integer"]),
         ({"word": "x", "kinds": ["a", "c"]}, ["argument 'kinds[1]' must be 'a' or 'b'"]),
         ({"word": "x", "json": "yes"}, ["argument 'json' must be a valid boolean"]),
+        ({"word": "\ud800"}, ["the arguments hold half of a surrogate pair"]),
         ({"word": None, "json": 1}, ["argument 'word' must be", "argument 'json' must be"]),
     ],
 )

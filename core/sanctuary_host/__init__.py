@@ -5,6 +5,7 @@ from sanctuary_host.calling import log, progress
 from sanctuary_host.content import Audio, Content, Embedded, Image, Link, Text, Verbatim
 from sanctuary_host.hookspecs import hookimpl
 from sanctuary_host.host import Host
+from sanctuary_host.settings import SettingsError
 from sanctuary_host.tools import ToolError, Tools, tool
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Image",
     "Link",
     "Mount",
+    "SettingsError",
     "Text",
     "ToolError",
     "Tools",

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.errors import PydanticUserError
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
 from sanctuary_host.schemas import UnfitError, tidy
 from sanctuary_host.shapes import is_array, is_object
@@ -40,6 +40,8 @@ class Arguments:
             filled = self._validate(arguments)
         except ValidationError as error:
             raise ArgumentsError(_sentences(error, [*self.parameters.values()])) from None
+        except PydanticSerializationError:
+            raise ArgumentsError("the arguments hold half of a surrogate pair, which is no Unicode text") from None
         values = filled.__dict__
         return {parameter: values[field] for field, parameter in self.parameters.items()}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import os
 import socket
 import sys
@@ -60,10 +61,11 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
         return local.up(environment)
     if command == "health":
-        port = options.port or int(environment.get("PORT") or 0)
+        port = options.port or (int(text) if (text := environment.get("PORT", "")).isdecimal() else 0)
         if not port:
             raise call.UsageError("health needs to know where to ask: set PORT, or pass --port")
-        return health.probe(port, path="/ready" if options.ready else "/health", as_json=options.json)
+        address = environment.get("SANCTUARY_BIND", "")
+        return health.probe(address, port, path="/ready" if options.ready else "/health", as_json=options.json)
     if not environment.get("CLUSTER"):
         raise SettingsError(f"CLUSTER is not set; choose one of: {', '.join(installed()) or 'none is installed'}")
     config = read_config(environment)
@@ -83,6 +85,7 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 
 def _serve(config: Config, environment: Mapping[str, str]) -> int:
+    gc.disable()  # what start-up makes lives as long as the process: collections would walk it for nothing
     # From here on, whatever anybody prints goes to standard error: over stdio, standard output is the protocol's.
     output = os.dup(1)
     os.dup2(2, 1)
@@ -93,6 +96,8 @@ def _serve(config: Config, environment: Mapping[str, str]) -> int:
     # Imported only now, for start-up cost: the workers forked above carry nothing of the protocol's 40 MB.
     from sanctuary_host import app  # noqa: PLC0415  # see above
 
+    gc.freeze()
+    gc.enable()
     if listener is None:
         source = os.dup(0)
         asyncio.run(app.serve_stdio(cluster, zygote, (source, output), environment))

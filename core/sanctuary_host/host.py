@@ -13,16 +13,28 @@ from sanctuary_host.settings import SettingsError, read_secret, read_settings
 M = TypeVar("M", bound=BaseModel)
 
 
+def _nobody(*_news: object) -> None:
+    """Hears of changes where nobody serves them."""
+
+
 class Host:
-    """The plugin's view of the host: settings, declared secrets, an end of its own, what it offers at the moment."""
+    """The plugin's view of the host: settings, declared secrets, an end of its own, what it offers at the moment.
+
+    Args:
+        cluster: the cluster's name, which stands before the names of its settings.
+        environment: where settings and secrets are read from.
+        boundary: which secrets are declared.
+        offer: is told what is shown or hidden.
+        touch: is told which resource changed.
+    """
 
     def __init__(
         self,
         cluster: str,
         environment: Mapping[str, str],
         boundary: Boundary,
-        offer: Callable[[str, bool], None],
-        touch: Callable[[str], None],
+        offer: Callable[[str, bool], None] = _nobody,
+        touch: Callable[[str], None] = _nobody,
     ) -> None:
         self.cluster = cluster
         self._environment = environment

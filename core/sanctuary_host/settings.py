@@ -47,7 +47,7 @@ def read_settings(
     for field, info in model.model_fields.items():
         name = variable_of(field, info, prefix)
         key = info.validation_alias if isinstance(info.validation_alias, str) else field
-        names[key] = name
+        names[key] = names[field] = name
         text = ask(name) if is_secret(info) else environment.get(name)
         if text:
             listed = get_origin(info.annotation) in {list, tuple, set, frozenset}

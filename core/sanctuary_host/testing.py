@@ -59,14 +59,14 @@ async def serving(cluster: str, **environment: str) -> AsyncGenerator[Served]:
 
     Args:
         cluster: its name.
-        environment: variables beside those of the present environment, such as `SANCTUARY_DATA=str(tmp_path)`.
+        environment: its settings, such as `SANCTUARY_DATA=str(tmp_path)`.
 
     Raises:
         NotServingError: it did not come up.
     """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "sanctuary_host"),
-        env={**os.environ, "CLUSTER": cluster, "PORT": "0", **environment},
+        env={**_neutral(os.environ), "CLUSTER": cluster, "PORT": "0", **environment},
         stdin=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
         limit=1 << 24,
@@ -103,6 +103,12 @@ def faults_of(cluster: str, environment: Mapping[str, str] | None = None) -> lis
         UnknownClusterError: no plugin of the cluster is installed.
     """
     return load(cluster, environment).faults
+
+
+def _neutral(environment: Mapping[str, str]) -> dict[str, str]:
+    """The present environment without what would configure the server otherwise than its test says."""
+    ours = ("SANCTUARY_", "GATEWAY_URL", "API_TOKEN", "OTEL_")
+    return {name: value for name, value in environment.items() if not name.startswith(ours)}
 
 
 async def _read_log(

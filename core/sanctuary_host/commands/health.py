@@ -7,19 +7,25 @@ import json
 import sys
 from typing import Final
 
+LOOPBACK: Final = "127.0.0.1"
 SECONDS: Final = 3.0
 """How long the server may take to answer; a live one takes milliseconds."""
 
 
-def probe(port: int, *, path: str, as_json: bool) -> int:
+def probe(address: str, port: int, *, path: str, as_json: bool) -> int:
     """Ask the server on this machine's `port`; exit status 0 where it is well, 1 where it is not or does not answer.
 
     Args:
-        port: where it listens.
+        address: the IP address that it listens on, or the unspecified one.
+        port: its port.
         path: `/health` (does it live?) or `/ready` (can it serve?).
         as_json: print the whole answer.
     """
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+    connection = http.client.HTTPConnection(
+        LOOPBACK if address in {"", "0.0.0.0", "::"} else address,  # noqa: S104  # those that mean "any"
+        port,
+        timeout=SECONDS,
+    )
     try:
         connection.request("GET", path)
         response = connection.getresponse()

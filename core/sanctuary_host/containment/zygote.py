@@ -88,7 +88,9 @@ def _serve(control: socket.socket, work: Work, parent: int) -> NoReturn:
         if name not in KEPT_VARIABLES:
             del os.environ[name]
     gc.freeze()  # what exists now stays shared: no collection touches its pages
-    reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)  # the standard library's own order
+    os.set_blocking(writer, False)  # as above
     signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
     signal.set_wakeup_fd(writer)
     while True:
@@ -144,8 +146,9 @@ def _work(connection: socket.socket, work: Work) -> None:
     base = _address_space()
     connection.sendall(wire.pack({"ready": os.getpid()}))
     while (request := wire.receive(connection)) is not None:
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (base + request["memory"] * 1024 * 1024, hard))
+        if base:
+            _, hard = resource.getrlimit(resource.RLIMIT_AS)
+            resource.setrlimit(resource.RLIMIT_AS, (base + request["memory"] * 1024 * 1024, hard))
         calling.voice.set(_Voice(connection))
         answer = work(request)
         try:

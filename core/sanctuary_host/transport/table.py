@@ -84,5 +84,5 @@ class Table:
 
     async def _keep_sweeping(self) -> None:
         while True:
-            await asyncio.sleep(min(30.0, self._limits.idle / 4))
+            await asyncio.sleep(min(30.0, max(1.0, self._limits.idle / 4)))
             await self.sweep()

@@ -1,0 +1,1 @@
+"""Architecture decisions and tasks, kept as Markdown files: a tool pack for sanctuary-host."""

@@ -1,0 +1,115 @@
+"""What operators see: logs a machine can read, metrics by tool, and nothing of what callers passed."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from mcp import Client
+from prometheus_client.parser import text_string_to_metric_families
+
+from sanctuary_host.observe import logs
+from sanctuary_host.testing import connected, serving
+
+
+async def test_a_call_leaves_one_record_with_its_id_outcome_and_time_and_none_of_its_arguments() -> None:
+    async with serving("utils") as served, Client(served.url) as client:
+        await client.call_tool("calculate", {"expression": "123454321 + 1"})
+        await client.call_tool("calculate", {"expression": "no_such_function(5)"})
+    records = [record for record in served.log if record.get("event") == "call"]
+    assert [record["outcome"] for record in records] == ["ok", "error"]
+    for record in records:
+        assert record["tool"] == "calculate"
+        assert record["cluster"] == "utils"
+        assert record["ms"] > 0
+    assert records[0]["call"] != records[1]["call"]
+    assert "123454321" not in json.dumps(served.log)
+    assert "no_such_function" not in json.dumps(served.log)
+
+
+async def test_the_gateways_correlation_id_is_in_the_record() -> None:
+    async with serving("utils") as served, aiohttp.ClientSession() as session:
+        headers = {
+            "Accept": "application/json, text/event-stream",
+            "MCP-Protocol-Version": "2026-07-28",
+            "Mcp-Method": "tools/call",
+            "Mcp-Name": "calculate",
+            "X-Correlation-ID": "from-the-gateway-1",
+        }
+        meta = {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }
+        params = {"name": "calculate", "arguments": {"expression": "1+1"}, "_meta": meta}
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        async with session.post(served.url, json=body, headers=headers) as response:
+            assert response.status == 200, await response.text()
+    (record,) = [record for record in served.log if record.get("event") == "call"]
+    assert record["correlation"] == "from-the-gateway-1"
+
+
+async def test_spans_go_to_the_collector_that_the_environment_names() -> None:
+    received: list[bytes] = []
+
+    async def take(request: web.Request) -> web.Response:
+        received.append(await request.read())
+        return web.Response(content_type="application/x-protobuf")
+
+    application = web.Application()
+    application.router.add_post("/v1/traces", take)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        collector = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with connected("utils", OTEL_EXPORTER_OTLP_ENDPOINT=collector) as client:
+            await client.call_tool("calculate", {"expression": "1+1"})
+    finally:
+        await runner.cleanup()
+    sent = b"".join(received)
+    assert b"tools/call calculate" in sent
+    assert b"sanctuary_utils" in sent
+
+
+async def test_metrics_count_calls_by_tool_and_outcome_and_show_the_process() -> None:
+    async with serving("utils") as served, aiohttp.ClientSession() as session:
+        async with Client(served.url) as client:
+            for expression in ("1+1", "2+2", "1/0"):
+                await client.call_tool("calculate", {"expression": expression})
+        async with session.get(f"{served.origin}/metrics") as response:
+            assert response.status == 200
+            assert response.content_type == "text/plain"
+            text = await response.text()
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    counted: dict[Any, float] = {
+        (sample.labels["tool"], sample.labels["outcome"]): sample.value
+        for sample in families["sanctuary_tool_calls"].samples
+        if sample.name.endswith("_total")
+    }
+    assert counted["calculate", "ok"] == 2
+    assert counted["calculate", "error"] == 1
+    assert {
+        "sanctuary_tool_seconds",
+        "sanctuary_tool_calls_in_flight",
+        "process_resident_memory_bytes",
+    } <= families.keys()
+
+
+@pytest.mark.parametrize("pretty", [False, True])
+def test_a_message_with_line_breaks_cannot_forge_a_second_record(pretty: bool) -> None:
+    stream = io.StringIO()
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    try:
+        logs.configure(level="INFO", cluster="test", stream=stream, pretty=pretty)
+        logging.getLogger("x").info("Tool %s failed", 'a\n{"level":"info","message":"all is well"}')
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+    assert len(stream.getvalue().splitlines()) == 1
