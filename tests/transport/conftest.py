@@ -178,13 +178,17 @@ class World:
         self.url = f"http://127.0.0.1:{port}"
         self._ids = itertools.count(1)
 
-    async def post(self, message: Any, headers: dict[str, str] | None = None, path: str = "/mcp") -> aiohttp.ClientResponse:
+    async def post(
+        self, message: Any, headers: dict[str, str] | None = None, path: str = "/mcp"
+    ) -> aiohttp.ClientResponse:
         data = io.BytesIO(message if isinstance(message, bytes) else json.dumps(message).encode())
         head = {"Content-Type": "application/json", "Accept": BOTH, **(headers or {})}
         return await self.client.post(self.url + path, data=data, headers=head)
 
     @contextlib.asynccontextmanager
-    async def raw(self, *lines: str, body: str = "") -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    async def raw(
+        self, *lines: str, body: str = ""
+    ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         """A connection on which a request was sent line by line."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
@@ -273,7 +277,21 @@ async def world() -> AsyncIterator[Callable[..., Any]]:
 
         async def start(*, limits: Limits = Limits(shutdown=2), bare: bool = False, **options: Any) -> World:
             stage = Stage()
-            tools = [stage.hold, stage.talk_and_hold, echo, add, talk, levels, flood, big, odd_text, ask, crash, hang, fail]
+            tools = [
+                stage.hold,
+                stage.talk_and_hold,
+                echo,
+                add,
+                talk,
+                levels,
+                flood,
+                big,
+                odd_text,
+                ask,
+                crash,
+                hang,
+                fail,
+            ]
             cluster = Cluster("test", tools={one.name: one for one in map(describe, tools)})
             if not bare:
                 cluster.resources = [describe_resource(today), describe_resource(plan)]

@@ -30,7 +30,8 @@ async def refused(response, status):
 
 @pytest.mark.parametrize("path", ["/mcp", "/sse", "/messages", "/health", "/ready", "/metrics"])
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:80", "localhost.evil.example", "localhost@evil", "[::1", "a:b", "", "127.0.0.2"]
+    "host",
+    ["evil.example", "evil.example:80", "localhost.evil.example", "localhost@evil", "[::1", "a:b", "", "127.0.0.2"],
 )
 async def test_a_foreign_host_name_is_refused_everywhere(world, path, host):
     here = await world()
@@ -38,7 +39,9 @@ async def test_a_foreign_host_name_is_refused_everywhere(world, path, host):
     await refused(response, 421)
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:8000", "[::1]:9", "sanctuary_utils:8000", "sanctuary-utils"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:1", "127.0.0.1:8000", "[::1]:9", "sanctuary_utils:8000", "sanctuary-utils"]
+)
 async def test_a_name_of_our_own_is_accepted_with_any_port(world, host):
     here = await world(allowed_hosts=["sanctuary_utils"])
     response = await here.client.get(here.url + "/health", headers={"Host": host})
@@ -51,7 +54,9 @@ async def test_the_address_that_was_connected_to_is_a_name_of_our_own(world):
     assert response.status == 200
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "", "file://localhost", "http://localhost@evil.example"])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "", "file://localhost", "http://localhost@evil.example"]
+)
 async def test_pages_of_a_foreign_origin_are_refused(world, origin):
     here = await world()
     await refused(await here.post(INITIALIZE, {"Origin": origin}), 403)
@@ -148,7 +153,14 @@ async def test_a_message_just_below_the_limit_is_served(world):
 
 @pytest.mark.parametrize(
     ("given", "scheme_ok"),
-    [(None, False), ("Bearer wrong", False), ("Bearer", False), ("Basic c2VjcmV0", False), ("secret", False), ("bearer secret", True)],
+    [
+        (None, False),
+        ("Bearer wrong", False),
+        ("Bearer", False),
+        ("Basic c2VjcmV0", False),
+        ("secret", False),
+        ("bearer secret", True),
+    ],
 )
 @pytest.mark.parametrize("path", ["/mcp", "/sse", "/messages"])
 async def test_a_token_is_asked_for_where_one_is_set(world, path, given, scheme_ok):
@@ -169,7 +181,9 @@ async def test_the_state_is_shown_without_a_token(world, path):
     assert (await here.client.get(here.url + path)).status == 200
 
 
-@pytest.mark.parametrize("header", ["Host: 127.0.0.1", "Authorization: Bearer b", "Mcp-Session-Id: b", "Origin: http://localhost"])
+@pytest.mark.parametrize(
+    "header", ["Host: 127.0.0.1", "Authorization: Bearer b", "Mcp-Session-Id: b", "Origin: http://localhost"]
+)
 async def test_a_header_that_comes_twice_is_refused(world, header):
     here = await world()
     first = [] if header.startswith("Host") else [header]
@@ -184,7 +198,10 @@ async def test_a_body_that_never_comes_is_not_waited_for(world, short):
         assert b" 408 " in await reader.readline()
 
 
-@pytest.mark.parametrize(("method", "path"), [("PUT", "/mcp"), ("PATCH", "/mcp"), ("POST", "/sse"), ("GET", "/messages"), ("POST", "/health")])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("PUT", "/mcp"), ("PATCH", "/mcp"), ("POST", "/sse"), ("GET", "/messages"), ("POST", "/health")],
+)
 async def test_a_method_that_is_not_served_is_named_with_those_that_are(world, method, path):
     here = await world()
     response = await here.client.request(method, here.url + path)
@@ -192,7 +209,9 @@ async def test_a_method_that_is_not_served_is_named_with_those_that_are(world, m
     assert response.headers["Allow"]
 
 
-@pytest.mark.parametrize("path", ["/secret-name", "/favicon.ico", "/.well-known/oauth-protected-resource", "/mcp/x", "/..%2fetc/passwd"])
+@pytest.mark.parametrize(
+    "path", ["/secret-name", "/favicon.ico", "/.well-known/oauth-protected-resource", "/mcp/x", "/..%2fetc/passwd"]
+)
 async def test_other_paths_lead_nowhere(world, path):
     here = await world()
     assert path not in await refused(await here.client.get(here.url + path), 404)

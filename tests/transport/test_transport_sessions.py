@@ -39,7 +39,9 @@ async def test_another_caller_does_not_find_the_session(world, stranger):
     here = await world()
     mine = await here.open({"Authorization": "Bearer a"})
     assert (await status_of(here, {**stranger, "Mcp-Session-Id": mine["Mcp-Session-Id"]}))[0] == 404
-    deleted = await here.client.delete(here.url + "/mcp", headers={**stranger, "Mcp-Session-Id": mine["Mcp-Session-Id"]})
+    deleted = await here.client.delete(
+        here.url + "/mcp", headers={**stranger, "Mcp-Session-Id": mine["Mcp-Session-Id"]}
+    )
     assert deleted.status == 404
     assert (await status_of(here, mine))[0] == 200
 
@@ -64,7 +66,11 @@ async def test_a_session_with_a_call_or_a_stream_is_never_ended_for_another(worl
             "jsonrpc": "2.0",
             "id": 1,
             "method": "initialize",
-            "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
+            "params": {
+                "protocolVersion": "2025-11-25",
+                "capabilities": {},
+                "clientInfo": {"name": "t", "version": "1"},
+            },
         }
     )
     assert response.status == 503
@@ -88,7 +94,8 @@ async def test_an_abandoned_session_is_swept(world):
 
 
 @pytest.mark.parametrize(
-    "params", [None, {}, {"protocolVersion": 7}, {"protocolVersion": "2025-11-25"}, {"clientInfo": {}, "capabilities": []}]
+    "params",
+    [None, {}, {"protocolVersion": 7}, {"protocolVersion": "2025-11-25"}, {"clientInfo": {}, "capabilities": []}],
 )
 async def test_a_failed_initialize_leaves_nothing(world, params):
     here = await world()
@@ -113,7 +120,12 @@ async def test_deleting_a_session_answers_what_is_in_flight(world):
 
 @pytest.mark.parametrize(
     ("asked", "agreed"),
-    [("2024-11-05", "2024-11-05"), ("2025-03-26", "2025-03-26"), ("2025-06-18", "2025-06-18"), ("2099-01-01", "2025-11-25")],
+    [
+        ("2024-11-05", "2024-11-05"),
+        ("2025-03-26", "2025-03-26"),
+        ("2025-06-18", "2025-06-18"),
+        ("2099-01-01", "2025-11-25"),
+    ],
 )
 async def test_the_version_is_negotiated(world, mcp, asked, agreed):
     here = await world()

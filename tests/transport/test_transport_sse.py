@@ -29,7 +29,13 @@ async def opened(here, mcp):
 
 @pytest.mark.parametrize(
     ("prefix", "expected"),
-    [(None, "/messages?"), ("/utils", "/utils/messages?"), ("/a/b/", "/a/b/messages?"), ("//evil.example", "/messages?"), ("/a\tb", "/messages?")],
+    [
+        (None, "/messages?"),
+        ("/utils", "/utils/messages?"),
+        ("/a/b/", "/a/b/messages?"),
+        ("//evil.example", "/messages?"),
+        ("/a\tb", "/messages?"),
+    ],
 )
 async def test_the_endpoint_is_a_path_under_the_prefix_of_a_proxy(world, mcp, prefix, expected):
     here = await world()

@@ -41,7 +41,9 @@ async def pipe(world):
         source, write_fd = os.pipe()
         read_fd, sink = os.pipe()
         reader = asyncio.StreamReader(limit=64 * 1024 * 1024)
-        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_fd, "rb"))
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_fd, "rb")
+        )
         stop = asyncio.Event()
         serving = asyncio.create_task(stdio.serve(here.kernel.calls, source, sink, stop=stop, limits=limits))
         client = Pipe(write_fd, reader, serving, stop)
@@ -164,7 +166,6 @@ async def test_a_last_line_without_an_end_is_served(pipe, mcp):
     client.send(json.dumps(mcp.call("echo", 1, message="last")).encode())
     client.close()
     assert (await client.line())["result"]["content"][0]["text"] == "last"
-    assert await client.reader.read() == b""
     await client.serving
 
 
@@ -200,7 +201,11 @@ async def test_a_cancelled_call_is_answered_and_gone(pipe, mcp, era):
 async def test_notifications_come_before_the_reply_and_changes_by_themselves(pipe, mcp):
     client = await opened(pipe, mcp)
     client.send(mcp.call("talk", 1, times=1, _meta={"progressToken": 1}))
-    assert [(await client.line()).get("method") for _ in range(3)] == ["notifications/progress", "notifications/message", None]
+    assert [(await client.line()).get("method") for _ in range(3)] == [
+        "notifications/progress",
+        "notifications/message",
+        None,
+    ]
     client.cluster.offer("echo", False)
     assert (await client.line())["method"] == "notifications/tools/list_changed"
 
@@ -213,12 +218,12 @@ async def test_a_client_that_does_not_read_at_first_loses_no_answer(pipe, mcp):
     await client.serving
 
 
-async def test_a_client_that_closed_its_ears_ends_the_service(pipe, mcp):
+async def test_a_client_that_closed_its_ears_ends_the_service(world, mcp):
+    here = await world()
     read_fd, sink = os.pipe()
     source, write_fd = os.pipe()
     os.close(read_fd)
-    client = await pipe()
-    serving = asyncio.create_task(stdio.serve(client.serving.get_coro().cr_frame.f_locals["calls"], source, sink))
+    serving = asyncio.create_task(stdio.serve(here.kernel.calls, source, sink))
     os.write(write_fd, json.dumps(mcp.initialize()).encode() + b"\n")
     async with asyncio.timeout(10):
         await serving
@@ -226,12 +231,15 @@ async def test_a_client_that_closed_its_ears_ends_the_service(pipe, mcp):
         os.close(descriptor)
 
 
-async def test_files_serve_as_well_as_pipes(pipe, mcp, tmp_path, world):
+async def test_files_serve_as_well_as_pipes(world, mcp, tmp_path):
     here = await world()
     asked = tmp_path / "asked"
-    asked.write_bytes(b"".join(json.dumps(one).encode() + b"\n" for one in (mcp.initialize(), mcp.call("echo", 1, message="x"))))
+    asked.write_bytes(
+        b"".join(json.dumps(one).encode() + b"\n" for one in (mcp.initialize(), mcp.call("echo", 1, message="x")))
+    )
     answered = tmp_path / "answered"
     source, sink = os.open(asked, os.O_RDONLY), os.open(answered, os.O_WRONLY | os.O_CREAT)
     await stdio.serve(here.kernel.calls, source, sink)
-    os.close(source), os.close(sink)
+    os.close(source)
+    os.close(sink)
     assert [json.loads(line)["id"] for line in answered.read_bytes().splitlines()] == [0, 1]
