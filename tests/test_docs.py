@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
-from importlib.metadata import metadata
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -112,7 +111,7 @@ def test_every_pack_for_plugin_authors_is_run_by_a_command_or_a_test() -> None:
             assert f"CLUSTER={stem} " in run or f'connected("{stem}"' in run, f"nothing runs {name}"
 
 
-HEAD = "from __future__ import annotations\nfrom typing import TYPE_CHECKING\nfrom sanctuary_host import *\n"
+HEAD = "from sanctuary_host import *\n"
 REGISTER = "\n\n@hookimpl\ndef register_tools():\n    return [f]\n"
 FAULTS = {
     "the import fails, whatever it raises": "import nowhere",
@@ -125,7 +124,7 @@ FAULTS = {
     "`*args`, `**kwargs`": "@tool()\ndef f(*words: str) -> int:\n    'F.'" + REGISTER,
     "a parameter without its type": "@tool()\ndef f(word) -> int:\n    'F.'" + REGISTER,
     "a type that JSON Schema cannot state": "class T: pass\n@tool()\ndef f(t: T) -> int:\n    'F.'" + REGISTER,
-    "types imported under `TYPE_CHECKING`": "@tool()\ndef f(path: Path) -> int:\n    'F.'" + REGISTER,
+    "types imported under `TYPE_CHECKING`": "@tool()\ndef f(path: \"Path\") -> int:\n    'F.'" + REGISTER,
     "a place that does not fit the function": "@tool(runs='inline')\nasync def f() -> int:\n    'F.'" + REGISTER,
     "a deadline that is none": "@tool(timeout=0)\ndef f() -> int:\n    'F.'" + REGISTER,
     "a name that gateways refuse": "@tool(name='f g')\ndef f() -> int:\n    'F.'" + REGISTER,
@@ -155,7 +154,7 @@ async def test_the_table_of_faults_shows_what_is_said(
     }
     for index, (fault, shown) in enumerate(rows.items()):
         pattern = re.escape(shown).replace("…", ".*")
-        assert re.fullmatch(pattern, said[f"p{index:02}"]), f"{fault}: {said[f'p{index:02}']}"
+        assert re.fullmatch(pattern, said[f"p{index:02}"], re.DOTALL), f"{fault}: {said[f'p{index:02}']}"
 
 
 @pytest.mark.parametrize("check", [True, False])
@@ -247,7 +246,6 @@ def test_every_dependency_has_its_line() -> None:
         if name != project["name"]:
             found = [line for line in lines if line.startswith(f"| `{name}` | `{bounds}` |")]
             assert found, f"no line on {requirement}"
-            assert metadata(name)["Version"], "what is required is installed"
 
 
 def anchors(page: Path) -> set[str]:
