@@ -105,6 +105,10 @@ class Streamable:
         self, request: web.Request, message: Message, session: Session, *, streams: bool
     ) -> web.StreamResponse:
         self._kernel.check_serving()
+        if self._kernel.is_instant(message):
+            exchange = Exchange(request, {SESSION_ID: session.id}, self._limits, streams=False)
+            dispatch = session.begin(message, exchange, correlation_of(request.headers.get(CORRELATION_ID)))
+            return await exchange.reply(await session.serve(dispatch, message))
         exchange = Exchange(request, {SESSION_ID: session.id}, self._limits, streams=streams)
         dispatch = session.begin(message, exchange, correlation_of(request.headers.get(CORRELATION_ID)))
         session.holds += 1
