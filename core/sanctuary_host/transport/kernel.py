@@ -31,6 +31,7 @@ from mcp.shared.inbound import (
 )
 from mcp_types import HEADER_MISMATCH, INTERNAL_ERROR, PROTOCOL_VERSION_META_KEY
 from mcp_types.methods import CacheableMethod, validate_client_request
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 from sanctuary_host.calls import Calls
@@ -59,7 +60,8 @@ class Kernel:
     Args:
         calls: the cluster and the place where its code runs.
         instructions: what clients are told of the server as a whole.
-        tracing: keep the SDK's OpenTelemetry spans; they cost 7 to 20 µs a request even with no exporter.
+        tracing: keep the SDK's OpenTelemetry spans; they cost 7 to 20 µs a request even with no exporter, and every
+            call goes through the SDK then.
 
     Attributes:
         running: what is being handled now.
@@ -79,13 +81,11 @@ class Kernel:
         self._server = _server(calls, handlers, self._listen, instructions)
         self._hot = None if tracing else HotPath(handlers, self._server.server_info_stamp)
         self._envelopes: dict[bytes, Connection] = {}
+        self._strangers = {one: Connection.from_envelope(one, None, None) for one in HANDSHAKE_PROTOCOL_VERSIONS}
         if not tracing:
             self._server.middleware.clear()
-        has_resources = bool(self.cluster.resources)
         self._options = self._server.create_initialization_options(
-            NotificationOptions(
-                tools_changed=True, prompts_changed=bool(self.cluster.prompts), resources_changed=has_resources
-            )
+            NotificationOptions(tools_changed=True, prompts_changed=bool(self.cluster.prompts))
         )
         # Only what a client would mirror into headers is checked against them.
         schemas = {tool.name: tool.arguments.schema for tool in self.cluster.tools.values()}
@@ -148,6 +148,8 @@ class Kernel:
     async def stateless(self, dispatch: Dispatch, message: Message, version: str) -> Message:
         """Answer a request of the handshake era that stands for itself."""
         dispatch.level = 0
+        if self._hot is not None and is_plain(message, envelope=False):
+            return await answer(dispatch, self.running, self._hot.handler(dispatch, message, self._strangers[version]))
         return await self._once(dispatch, message, Connection.from_envelope(version, None, None))
 
     async def _once(self, dispatch: Dispatch, message: Message, connection: Connection) -> Message:
