@@ -12,6 +12,14 @@ from pydantic_core import to_json
 
 from sanctuary_host.shapes import is_object
 
+COSTLY: Final = {
+    "_srcfile": None,
+    "logAsyncioTasks": False,
+    "logMultiprocessing": False,
+    "logProcesses": False,
+    "logThreads": False,
+}
+"""Switches of the standard library for what it gathers for each record, as its "Optimization" chapter names them."""
 LEVEL_COLOURS: Final = {"DEBUG": "2", "INFO": "36", "WARNING": "33", "ERROR": "31", "CRITICAL": "31;1"}
 
 
@@ -24,10 +32,8 @@ def configure(*, level: str, cluster: str, stream: TextIO | None = None, pretty:
         stream: where to write, standard error by default.
         pretty: lines for people instead of JSON, by default where the stream is a terminal.
     """
-    # What no line of ours shows need not be gathered for each record (the standard library's "Optimization" chapter).
-    for costly in ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks"):
-        setattr(logging, costly, False)
-    logging._srcfile = None  # type: ignore[attr-defined]  # noqa: SLF001  # documented there under this name
+    for costly, off in COSTLY.items():
+        setattr(logging, costly, off)
     target = stream or sys.stderr
     handler = logging.StreamHandler(target)
     readable = target.isatty() if pretty is None else pretty

@@ -31,7 +31,7 @@ from mcp.shared.inbound import (
 )
 from mcp_types import HEADER_MISMATCH, INTERNAL_ERROR, PROTOCOL_VERSION_META_KEY
 from mcp_types.methods import CacheableMethod, validate_client_request
-from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERSION
 from pydantic import ValidationError
 
 from sanctuary_host.calls import Calls
@@ -91,6 +91,7 @@ class Kernel:
         schemas = {tool.name: tool.arguments.schema for tool in self.cluster.tools.values()}
         self._mirrored = {name: schema for name, schema in schemas.items() if x_mcp_header_map(schema)}
         self._lists: dict[str, bytes] = {}
+        self._no_channel = Connection.from_envelope(LATEST_HANDSHAKE_VERSION, None, None).outbound
         self.cluster.watch(self._changed)
 
     def runner(self, session: Session, session_id: str | None) -> ServerRunner[Any]:
@@ -101,6 +102,11 @@ class Kernel:
     async def release(self, runner: ServerRunner[Any]) -> None:
         """Give back what a session's handlers hold."""
         await aclose_shielded(runner.connection)
+        # The circle of session, runner and connection is cut, so that a session's memory is free now and not at some
+        # collection: clients abandon sessions by the thousand.
+        runner.connection.outbound = self._no_channel
+        vars(runner).pop("on_request", None)
+        vars(runner).pop("on_notify", None)
 
     def handler(
         self, session: Session, dispatch: Dispatch, message: Message
