@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import aiohttp
 import pytest
+from mcp_types import LoggingMessageNotification, LoggingMessageNotificationParams
 
 from sanctuary_host import ToolError, log, progress, tool
 from sanctuary_host.calling import protocol_context
@@ -29,6 +30,7 @@ from sanctuary_host.transport.web import Endpoints, serving
 BOTH = "application/json, text/event-stream"
 LEGACY = "2025-11-25"
 MODERN = "2026-07-28"
+LIMITS = Limits(shutdown=2)
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ async def flood(times: int, size: int) -> str:
     """Send notifications, each as soon as there is room for it."""
     context = protocol_context()
     for _ in range(times):
-        await context.session.send_log_message("info", "x" * size, related_request_id=context.request_id)
+        said = LoggingMessageNotification(params=LoggingMessageNotificationParams(level="info", data="x" * size))
+        await context.session.send_notification(said, related_request_id=context.request_id)
     return "flooded"
 
 
@@ -152,7 +155,7 @@ async def today() -> str:
     return "nothing"
 
 
-async def days(typed: str) -> list[str]:
+def days(typed: str) -> list[str]:
     return [day for day in ("monday", "tuesday") if day.startswith(typed)]
 
 
@@ -270,12 +273,30 @@ async def eventually(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0)
 
 
+@contextlib.asynccontextmanager
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    """A client that closes at the end what the test left open."""
+    responses: list[aiohttp.ClientResponse] = []
+
+    async def note(_session: Any, _context: Any, end: aiohttp.TraceRequestEndParams) -> None:
+        responses.append(end.response)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(note)
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20), trace_configs=[trace]) as client:
+        try:
+            yield client
+        finally:
+            for response in responses:
+                response.close()
+
+
 @pytest.fixture
 async def world() -> AsyncIterator[Callable[..., Any]]:
     """Serves a cluster: `await world(limits=..., token=...)`; everything ends with the test."""
     async with AsyncExitStack() as stack:
 
-        async def start(*, limits: Limits = Limits(shutdown=2), bare: bool = False, **options: Any) -> World:
+        async def start(*, limits: Limits = LIMITS, bare: bool = False, **options: Any) -> World:
             stage = Stage()
             tools = [
                 stage.hold,
@@ -298,9 +319,8 @@ async def world() -> AsyncIterator[Callable[..., Any]]:
                 cluster.prompts = {"greet": describe_prompt(greet)}
             sock = socket.create_server(("127.0.0.1", 0))
             port = sock.getsockname()[1]
-            client = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)))
+            client = await stack.enter_async_context(session())
             endpoints = await stack.enter_async_context(serving(Calls(cluster), sock=sock, limits=limits, **options))
-            stack.push_async_callback(client.close)
             return World(port, endpoints, stage, client)
 
         yield start

@@ -26,7 +26,7 @@ KERNEL_ONLY = (
 SIGNATURES = {
     "mcp.server.connection:Connection.for_loop": {"outbound", "session_id"},
     "mcp.server.connection:Connection.from_envelope": {"protocol_version", "client_info", "client_capabilities"},
-    "mcp.server.lowlevel:NotificationOptions": {"tools_changed", "prompts_changed", "resources_changed"},
+    "mcp.server.lowlevel:NotificationOptions": {"tools_changed", "prompts_changed"},
     "mcp.server.lowlevel:Server.create_initialization_options": {"notification_options"},
     "mcp.server.runner:ServerRunner": {"server", "connection", "lifespan_state", "init_options"},
     "mcp.server.runner:aclose_shielded": {"connection"},

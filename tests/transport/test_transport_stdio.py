@@ -37,7 +37,7 @@ async def pipe(world):
     loop = asyncio.get_running_loop()
     ends = []
 
-    async def start(limits=Limits(shutdown=2)):
+    async def start(limits=None):
         source, write_fd = os.pipe()
         read_fd, sink = os.pipe()
         reader = asyncio.StreamReader(limit=64 * 1024 * 1024)
@@ -45,7 +45,9 @@ async def pipe(world):
             lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_fd, "rb")
         )
         stop = asyncio.Event()
-        serving = asyncio.create_task(stdio.serve(here.kernel.calls, source, sink, stop=stop, limits=limits))
+        serving = asyncio.create_task(
+            stdio.serve(here.kernel.calls, source, sink, stop=stop, limits=limits or Limits(shutdown=2))
+        )
         client = Pipe(write_fd, reader, serving, stop)
         ends.append((client, transport, source, sink))
         client.stage, client.cluster = here.stage, here.cluster

@@ -320,11 +320,9 @@ async def test_resources_prompts_and_completions_are_served(world):
     assert written[0]["content"]["text"] == "Greet Ada."
     assert (await ask("prompts/get", name="greet"))["error"]["code"] == -32602
     completed = await ask(
-        "completion/complete",
-        ref={"type": "ref/resource", "uri": "note://{day}/plan"},
-        argument={"name": "day", "value": "m"},
+        "completion/complete", ref={"type": "ref/prompt", "name": "greet"}, argument={"name": "name", "value": "m"}
     )
-    assert completed["result"]["completion"]["values"] == ["monday"]
+    assert completed["result"]["completion"]["values"] == []
 
 
 async def test_a_page_that_does_not_exist_is_refused(world):

@@ -56,10 +56,12 @@ async def test_health_says_what_the_server_knows(world):
 async def test_ready_says_why_the_cluster_cannot_serve(world):
     here = await world()
     response = await here.client.get(here.url + "/ready")
-    assert (response.status, await response.json()) == (200, {"ready": True, "reasons": []})
+    state = {"status": "ready", "cluster": "test", "tools": 13, "reasons": []}
+    assert (response.status, await response.json()) == (200, state)
     here.cluster.faults.append("plugin x was left out: it is broken")
     response = await here.client.get(here.url + "/ready")
-    assert (response.status, await response.json()) == (503, {"ready": False, "reasons": here.cluster.faults})
+    state = {**state, "status": "not ready", "reasons": here.cluster.faults}
+    assert (response.status, await response.json()) == (503, state)
 
 
 class Scene:

@@ -12,6 +12,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from sanctuary_host.calling import ProtocolError
 from sanctuary_host.calls import Calls, FailedError, UnknownError
+from sanctuary_host.results import Reply
 from sanctuary_host.transport.dispatch import LEVELS, Dispatch
 from sanctuary_host.transport.session import Session
 
@@ -29,6 +30,7 @@ class Handlers:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
         self._cluster = calls.cluster
+        self.tools = calls.cluster.tools
 
     async def list_tools(self, ctx: Context, params: types.PaginatedRequestParams | None) -> Result:
         """All tools on one page: a gateway in use reads no second one."""
@@ -41,20 +43,19 @@ class Handlers:
 
     async def call_tool(self, ctx: Context, params: types.CallToolRequestParams) -> Any:
         """Call a tool."""
-        dispatch = _dispatch(ctx)
+        reply = await self.call(_dispatch(ctx), params.name, params.arguments or {}, ctx)
+        return _complete(ctx, reply.wire(structured=ctx.protocol_version >= STRUCTURED))
+
+    async def call(self, dispatch: Dispatch, name: str, arguments: Mapping[str, Any], context: Context | None) -> Reply:
+        """Call a tool, with its refusals as the protocol's."""
         try:
-            reply = await self._calls.call_tool(
-                params.name,
-                params.arguments or {},
-                voice=dispatch.voice(),
-                protocol=ctx,
-                correlation=dispatch.correlation,
+            return await self._calls.call_tool(
+                name, arguments, voice=dispatch.voice(), protocol=context, correlation=dispatch.correlation
             )
         except UnknownError as error:
             raise MCPError(types.INVALID_PARAMS, str(error)) from None
         except ProtocolError as error:
             raise MCPError(error.code, error.message, error.data) from None
-        return _complete(ctx, reply.wire(structured=ctx.protocol_version >= STRUCTURED))
 
     async def list_resources(self, ctx: Context, params: types.PaginatedRequestParams | None) -> Result:
         """All resources that are not templates."""

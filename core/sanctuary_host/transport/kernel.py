@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Mapping
-from typing import Any, get_args
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, get_args
 
 from mcp.server.caching import CacheHint
 from mcp.server.connection import Connection
@@ -31,18 +31,27 @@ from mcp.shared.inbound import (
 )
 from mcp_types import HEADER_MISMATCH, INTERNAL_ERROR, PROTOCOL_VERSION_META_KEY
 from mcp_types.methods import CacheableMethod, validate_client_request
-from mcp_types.version import LATEST_HANDSHAKE_VERSION
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERSION
 from pydantic import ValidationError
 
 from sanctuary_host.calls import Calls
 from sanctuary_host.transport.dispatch import Dispatch, answer
 from sanctuary_host.transport.handlers import Handlers
+from sanctuary_host.transport.hotpath import HotPath, is_plain
 from sanctuary_host.transport.messages import Message, RefusedError, RequestId, encode, object_of
 from sanctuary_host.transport.session import Nowhere, Session
 
 logger = logging.getLogger(__name__)
 
 Route = InboundModernRoute
+INSTANT: Final = frozenset(
+    {"ping", "tools/list", "prompts/list", "resources/list", "resources/templates/list", "logging/setLevel"}
+)
+"""Methods whose handlers never wait."""
+ENVELOPES: Final = 256
+"""Envelopes that are remembered: most clients send one and the same with each request."""
+ENVELOPE_LIMIT: Final = 4096
+"""Bytes of an envelope that is remembered."""
 
 
 class Kernel:
@@ -51,7 +60,8 @@ class Kernel:
     Args:
         calls: the cluster and the place where its code runs.
         instructions: what clients are told of the server as a whole.
-        tracing: keep the SDK's OpenTelemetry spans; they cost 7 to 20 µs a request even with no exporter.
+        tracing: keep the SDK's OpenTelemetry spans; they cost 7 to 20 µs a request even with no exporter, and every
+            call goes through the SDK then.
 
     Attributes:
         running: what is being handled now.
@@ -67,14 +77,15 @@ class Kernel:
         self.draining = False
         self._bus = _Bus()
         self._listen = ListenHandler(self._bus)
-        self._server = _server(calls, self._listen, instructions)
+        handlers = Handlers(calls)
+        self._server = _server(calls, handlers, self._listen, instructions)
+        self._hot = None if tracing else HotPath(handlers, self._server.server_info_stamp)
+        self._envelopes: dict[bytes, Connection] = {}
+        self._strangers = {one: Connection.from_envelope(one, None, None) for one in HANDSHAKE_PROTOCOL_VERSIONS}
         if not tracing:
             self._server.middleware.clear()
-        has_resources = bool(self.cluster.resources)
         self._options = self._server.create_initialization_options(
-            NotificationOptions(
-                tools_changed=True, prompts_changed=bool(self.cluster.prompts), resources_changed=has_resources
-            )
+            NotificationOptions(tools_changed=True, prompts_changed=bool(self.cluster.prompts))
         )
         # Only what a client would mirror into headers is checked against them.
         schemas = {tool.name: tool.arguments.schema for tool in self.cluster.tools.values()}
@@ -97,14 +108,54 @@ class Kernel:
         vars(runner).pop("on_request", None)
         vars(runner).pop("on_notify", None)
 
+    def handler(
+        self, session: Session, dispatch: Dispatch, message: Message
+    ) -> Callable[[], Awaitable[dict[str, Any]]]:
+        """What handles a request of a handshake-era session."""
+        runner = session.runner
+        if self._hot is not None and runner.connection.initialize_accepted and is_plain(message, envelope=False):
+            return self._hot.handler(dispatch, message, runner.connection)
+        return lambda: runner.on_request(dispatch, message["method"], message.get("params"))
+
+    def is_instant(self, message: Message) -> bool:
+        """Whether a request is surely answered without waiting for anything."""
+        if message["method"] != "tools/call":
+            return message["method"] in INSTANT
+        if self._hot is None or not is_plain(message, envelope=False):
+            return False
+        tool = self.cluster.tools.get(message["params"]["name"])
+        return tool is not None and tool.runs == "inline"
+
     async def exchange(self, dispatch: Dispatch, message: Message, route: Route) -> Message:
         """Answer a self-contained request of protocol version 2026-07-28 or later."""
+        if self._hot is not None and is_plain(message, envelope=True):
+            known = self._known(message["params"], route)
+            if known is not None:
+                return await answer(dispatch, self.running, self._hot.handler(dispatch, message, known))
         connection = Connection.from_envelope(route.protocol_version, route.client_info, route.client_capabilities)
         return await self._once(dispatch, message, connection)
+
+    def _known(self, params: Mapping[str, Any], route: Route) -> Connection | None:
+        """The connection for an envelope that was checked in whole once; `None` where it is not sound."""
+        envelope = encode({"": [route.protocol_version, route.client_info, route.client_capabilities]})
+        connection = self._envelopes.get(envelope)
+        if connection is None:
+            try:
+                validate_client_request("tools/call", route.protocol_version, params)
+            except ValidationError:
+                return None
+            connection = Connection.from_envelope(route.protocol_version, route.client_info, route.client_capabilities)
+            if len(envelope) <= ENVELOPE_LIMIT:
+                if len(self._envelopes) >= ENVELOPES:
+                    self._envelopes.clear()
+                self._envelopes[envelope] = connection
+        return connection
 
     async def stateless(self, dispatch: Dispatch, message: Message, version: str) -> Message:
         """Answer a request of the handshake era that stands for itself."""
         dispatch.level = 0
+        if self._hot is not None and is_plain(message, envelope=False):
+            return await answer(dispatch, self.running, self._hot.handler(dispatch, message, self._strangers[version]))
         return await self._once(dispatch, message, Connection.from_envelope(version, None, None))
 
     async def _once(self, dispatch: Dispatch, message: Message, connection: Connection) -> Message:
@@ -228,9 +279,8 @@ class _Bus:
         return lambda: self._listeners.pop(token, None) and None
 
 
-def _server(calls: Calls, listen: ListenHandler, instructions: str | None) -> Server[Any]:
+def _server(calls: Calls, handlers: Handlers, listen: ListenHandler, instructions: str | None) -> Server[Any]:
     """The SDK's server; what the cluster does not have is not registered, and so not among the capabilities."""
-    handlers = Handlers(calls)
     cluster = calls.cluster
     on: dict[str, Any] = {
         "on_list_tools": handlers.list_tools,

@@ -87,11 +87,7 @@ class Session:
     async def serve(self, dispatch: Dispatch, message: Message) -> Message:
         """Handle a request that `begin` took up, and give its reply."""
         try:
-            return await answer(
-                dispatch,
-                self._kernel.running,
-                lambda: self.runner.on_request(dispatch, message["method"], message.get("params")),
-            )
+            return await answer(dispatch, self._kernel.running, self._kernel.handler(self, dispatch, message))
         finally:
             self.in_flight.discard(dispatch)
 

@@ -105,6 +105,10 @@ class Streamable:
         self, request: web.Request, message: Message, session: Session, *, streams: bool
     ) -> web.StreamResponse:
         self._kernel.check_serving()
+        if self._kernel.is_instant(message):
+            exchange = Exchange(request, {SESSION_ID: session.id}, self._limits, streams=False)
+            dispatch = session.begin(message, exchange, correlation_of(request.headers.get(CORRELATION_ID)))
+            return await exchange.reply(await session.serve(dispatch, message))
         exchange = Exchange(request, {SESSION_ID: session.id}, self._limits, streams=streams)
         dispatch = session.begin(message, exchange, correlation_of(request.headers.get(CORRELATION_ID)))
         session.holds += 1
@@ -128,9 +132,11 @@ class Streamable:
                 body = spliced_reply(message["id"], result)
                 return await Exchange(request, {}, self._limits, streams=False).reply(body)
         self._kernel.check_serving()
-        exchange = Exchange(request, {}, self._limits, streams=streams)
-        correlation = correlation_of(request.headers.get(CORRELATION_ID))
-        dispatch = Dispatch(message, exchange, correlation=correlation)
+        instant = self._kernel.is_instant(message)
+        exchange = Exchange(request, {}, self._limits, streams=streams and not instant)
+        dispatch = Dispatch(message, exchange, correlation=correlation_of(request.headers.get(CORRELATION_ID)))
+        if instant:
+            return await exchange.reply(await self._kernel.stateless(dispatch, message, version))
         try:
             task = asyncio.create_task(self._kernel.stateless(dispatch, message, version))
             return await exchange.reply(await asyncio.shield(task))
