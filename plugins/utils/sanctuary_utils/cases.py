@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from sanctuary_host import ToolError
@@ -16,9 +17,10 @@ __all__ = ["camel", "constant", "kebab", "pascal", "sentence", "slug", "snake", 
 def title(text: str) -> tuple[str, list[str]]:
     """Each word with a capital and small letters after it; an apostrophe does not start a word."""
     out: list[str] = []
+    letters = _word_characters(text)
     inside = False
     for char in text:
-        letter = _is_word(char)
+        letter = char in letters
         out.append(char.lower() if inside else char.title() if letter else char)
         inside = letter or (inside and char in APOSTROPHES)
     return "".join(out), []
@@ -74,30 +76,34 @@ def slug(text: str) -> tuple[str, list[str]]:
     Raises:
         ToolError: nothing of the text can be spelt so.
     """
-    bare = "".join(char for char in text if char not in APOSTROPHES)
-    lost = 0
-    out: list[str] = []
-    for char in normal("NFC", bare):
-        spelt = ASCII_SPELLING.get(char, ASCII_SPELLING.get(char.lower()))
-        if spelt is None:
-            decomposed = normal("NFKD", char)
-            spelt = "".join(ASCII_SPELLING.get(part, ASCII_SPELLING.get(part.lower(), part)) for part in decomposed)
-            spelt = "".join(part for part in spelt if not unicodedata.combining(part))
-            if not spelt.isascii():
-                lost += _is_word(char)
-                spelt = " "
-        out.append(spelt)
-    result = re.sub(r"[^a-z0-9]++", "-", "".join(out).lower()).strip("-")
+    bare = normal("NFC", text.translate({ord(char): None for char in APOSTROPHES}))
+    counts = Counter(bare)
+    spellings = {
+        char: "".join(map(_spelt, [char] if char in ASCII_SPELLING else normal("NFKD", char))) for char in counts
+    }
+    letters = _word_characters(bare)
+    lost = sum(counts[char] for char, spelling in spellings.items() if char in letters and not spelling.strip())
+    result = re.sub(
+        r"[^a-z0-9]++", "-", bare.translate({ord(char): spelling for char, spelling in spellings.items()}).lower()
+    ).strip("-")
     if not result:
         raise ToolError("nothing of the text can be spelt in ASCII letters; slug knows Latin, Cyrillic and Greek ones")
     return result, [f"{lost} letter(s) with no ASCII spelling were left out"] if lost else []
 
 
+def _spelt(part: str) -> str:
+    if unicodedata.combining(part):
+        return ""
+    spelt = ASCII_SPELLING.get(part, ASCII_SPELLING.get(part.lower(), part))
+    return spelt if spelt.isascii() else " "
+
+
 def _each_line(text: str, join: Callable[[list[str]], str]) -> tuple[str, list[str]]:
-    return "\n".join(join(list(_words(line))) for line in text.split("\n")), []
+    letters = _word_characters(text)
+    return "\n".join(join(list(_words(line, letters))) if line else "" for line in text.split("\n")), []
 
 
-def _words(line: str) -> Iterator[str]:
+def _words(line: str, letters: frozenset[str]) -> Iterator[str]:
     """The words of a line.
 
     It is parted at what is no letter or digit, at a capital after a small letter, and before the last of several
@@ -105,7 +111,7 @@ def _words(line: str) -> Iterator[str]:
     """
     word: list[str] = []
     for index, char in enumerate(line):
-        if not _is_word(char):
+        if char not in letters:
             if word and char not in APOSTROPHES:
                 yield "".join(word)
                 word = []
@@ -121,8 +127,9 @@ def _words(line: str) -> Iterator[str]:
         yield "".join(word)
 
 
-def _is_word(char: str) -> bool:
-    return char.isalnum() or (not char.isascii() and unicodedata.category(char)[0] == "M")
+def _word_characters(text: str) -> frozenset[str]:
+    """Which of a text's characters belong to words; asked once for each, since a long text has few different ones."""
+    return frozenset(char for char in set(text) if char.isalnum() or unicodedata.category(char)[0] == "M")
 
 
 def _capital(word: str) -> str:

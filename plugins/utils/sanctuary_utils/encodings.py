@@ -141,9 +141,14 @@ def _escapes(text: str) -> Turned:
         raise ToolError("an escape from \\ud800 to \\udfff stands on its own, which is half a character") from None
 
 
+def _escaped(data: bytes) -> Turned:
+    text = _text(data)
+    return text.translate({ord(char): _escape(char) for char in set(text)}), []
+
+
 def _escape(char: str) -> str:
-    if char in LONG:
-        return LONG[char]
+    if char in LONG or " " <= char <= "~":
+        return LONG.get(char, char)
     units = char.encode("utf-16-be")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
@@ -161,7 +166,7 @@ ENCODERS: Final[dict[Encoding, Callable[[bytes], Turned]]] = {
     "html": lambda data: (html.escape(_text(data)), []),
     "quoted-printable": _qp,
     "rot13": lambda data: (codecs.encode(_text(data), "rot13"), []),
-    "escapes": lambda data: (re.sub(r"[^ -\[\]-~]", lambda found: _escape(found[0]), _text(data)), []),
+    "escapes": _escaped,
 }
 DECODERS: Final[dict[Encoding, Callable[[str], Turned]]] = {
     "base64": lambda text: _shown(*_from_base(text, "base64")),

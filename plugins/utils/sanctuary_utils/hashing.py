@@ -11,9 +11,7 @@ from sanctuary_host import ToolError
 
 __all__ = ["HASHES", "Hash", "digest", "keyed_digest"]
 
-Hash: TypeAlias = Literal[
-    "crc32", "md5", "sha1", "sha224", "sha256", "sha384", "sha512", "sha3_256", "sha3_512", "blake2b"
-]
+Hash: TypeAlias = Literal["sha256", "sha384", "sha512", "sha3_256", "sha3_512", "blake2b", "sha1", "md5", "crc32"]
 HASHES: Final[tuple[Hash, ...]] = get_args(Hash)
 BROKEN: Final = {
     "md5": ["MD5 is broken: good against accidents, not against forgers"],

@@ -40,10 +40,10 @@ def generate_id(
     count: Annotated[int, Field(ge=1, le=1000)] = 1,
     value: Annotated[str, Field(max_length=10_000, description="Name (uuid3/5), or what to inspect")] = "",
     namespace: Annotated[str, Field(description="uuid3/5: dns, url, oid, x500 or a UUID")] = "",
-    size: Annotated[int, Field(ge=0, le=128, description="Default: nanoid 21, password 20")] = 0,
+    size: Annotated[int, Field(ge=0, le=128, description="0: nanoid 21, password 20")] = 0,
     alphabet: Annotated[str, Field(description="nanoid, password: draw from these")] = "",
     classes: Annotated[tuple[CharacterClass, ...], Field(description="password: has each; all")] = (),
-    look_alikes: Annotated[bool, Field(description="false: password without 0O1lI…")] = True,
+    look_alikes: Annotated[bool, Field(description="false: password without 0O1lI")] = True,
 ) -> Identifiers:
     """Make random identifiers or passwords (uuid7, ulid: sortable), or inspect a UUID or ULID."""
     if (alphabet and kind not in {"nanoid", "password"}) or (classes and kind != "password"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from typing import Final
 
 from wcwidth import iter_graphemes, wcswidth
@@ -20,7 +19,12 @@ def trim(text: str) -> tuple[str, list[str]]:
 
 def dedent(text: str) -> tuple[str, list[str]]:
     """The text without the indentation that all its lines share."""
-    return textwrap.dedent(text), []
+    rows = text.split("\n")
+    indents = [row[: len(row) - len(row.lstrip(" \t"))] for row in rows if row.strip(" \t\r")]
+    # The start that the least and the greatest share is shared by all.
+    least, most = (min(indents), max(indents)) if indents else ("", "")
+    common = next((at for at, (one, other) in enumerate(zip(least, most, strict=False)) if one != other), len(least))
+    return "\n".join(row[common:] if row.strip(" \t\r") else row.lstrip(" \t") for row in rows), []
 
 
 def wrap(text: str, width: int) -> tuple[str, list[str]]:
@@ -28,6 +32,9 @@ def wrap(text: str, width: int) -> tuple[str, list[str]]:
     out: list[str] = []
     longer = 0
     for line in text.split("\n"):
+        if not line:
+            out.append(line)
+            continue
         found = INDENT.match(line)
         indent = found[0] if found and len(found[0]) < width else ""
         row, used = indent, len(indent)

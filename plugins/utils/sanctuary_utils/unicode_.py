@@ -16,7 +16,6 @@ __all__ = [
     "Finding",
     "Form",
     "describe",
-    "is_invisible",
     "normal",
     "script_of",
     "strip_accents",
@@ -70,22 +69,21 @@ def normal(form: Form, text: str) -> str:
     """The text in a Unicode normal form.
 
     Raises:
-        ToolError: it has more than 1,000 combining marks in a row.
+        ToolError: it has 1,000 combining marks in a row or more.
     """
     if text.isascii():
         return text
-    run = 0
-    for char in text:
-        run = run + 1 if unicodedata.combining(char) else 0
-        if run > MARKS:
-            raise ToolError(f"the text has over {MARKS:,} combining marks in a row; strip them before normalising")
+    marks = "".join(re.escape(char) for char in set(text) if unicodedata.combining(char))
+    if marks and re.search(f"(?<![{marks}])[{marks}]{{{MARKS}}}", text):
+        raise ToolError(f"the text has {MARKS:,} combining marks in a row or more; strip them before normalising")
     return unicodedata.normalize(form, text)
 
 
 def strip_accents(text: str) -> str:
     """The text without nonspacing marks: é becomes e; letters that have no base, such as ø, stay."""
-    bare = (char for char in normal("NFD", text) if unicodedata.category(char) != "Mn")
-    return normal("NFC", "".join(bare))
+    decomposed = normal("NFD", text)
+    marks = {ord(char): None for char in set(decomposed) if unicodedata.category(char) == "Mn"}
+    return normal("NFC", decomposed.translate(marks))
 
 
 def strip_invisible(text: str) -> str:
@@ -96,11 +94,6 @@ def strip_invisible(text: str) -> str:
 def strip_controls(text: str) -> str:
     """The text without control characters other than tab and line breaks."""
     return CONTROLS.sub("", text)
-
-
-def is_invisible(char: str) -> bool:
-    """Whether a character shows nothing of itself."""
-    return ZERO_WIDTH.match(char) is not None
 
 
 def script_of(char: str) -> str:
