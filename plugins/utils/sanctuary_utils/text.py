@@ -1,0 +1,56 @@
+"""Change text, and find out about it: two tools over the tables of `transforming` and `analyzing`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from sanctuary_host import ToolError, Tools, hookimpl, tool
+from sanctuary_utils.documents import OUTPUT, require_text
+from sanctuary_utils.transforming import OPERATIONS, Operation, Request, Source, Target
+
+__all__ = ["Transformed", "register_tools", "text_transform"]
+
+SHOWN: Final = 2_000
+"""Characters of a result that stand in the readable text too."""
+Long = Annotated[str, Field(max_length=1_000_000)]
+
+
+@dataclass(frozen=True, slots=True)
+class Transformed:
+    """The changed text, and a sentence for each thing that was lost or assumed."""
+
+    text: str
+    notes: list[str]
+
+    def __str__(self) -> str:
+        """The text where it is short, else its size; then the notes."""
+        text = self.text if len(self.text) <= SHOWN else f"({len(self.text):,} characters, in the field text)"
+        return "\n".join([text, *(f"Note: {note}" for note in self.notes)])
+
+
+@tool(read_only=True, timeout=5)
+def text_transform(
+    text: Long,
+    operation: Operation,
+    *,
+    to: Annotated[Target, Field(description="Encoding, hash, format, form; what to strip")] = "",
+    source: Annotated[Source, Field(description="convert from (json); hex, base64: bytes to encode or hash")] = "",
+    key: Annotated[str, Field(description="For hmac; prefix hex: or base64:")] = "",
+    width: Annotated[int, Field(ge=0, le=1000, description="Columns 80, indent 2")] = 0,
+    delimiter: Annotated[str, Field(description="CSV")] = "",
+) -> Transformed:
+    """Change text exactly: case, lines, encoding, hash, data format, Unicode form; notes say what was lost."""
+    require_text(text=text, key=key, delimiter=delimiter)
+    turned, notes = OPERATIONS[operation](Request(text, to, source, key, width, delimiter))
+    if len(turned) > OUTPUT:
+        raise ToolError(f"the result has {len(turned):,} characters, more than {OUTPUT:,}; give a part of the text")
+    return Transformed(turned, notes)
+
+
+@hookimpl
+def register_tools() -> Tools:
+    """The tools of this plugin."""
+    return [text_transform]
