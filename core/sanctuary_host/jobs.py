@@ -181,8 +181,12 @@ def _writer(prompt: Prompt) -> Callable[[Mapping[str, Any]], Any]:
 
 
 def _completion(completer: Completer) -> Callable[[Mapping[str, Any]], Any]:
-    def run(request: Mapping[str, Any]) -> list[str]:
-        return [str(value) for value in completer.suggest(request["typed"])]
+    suggest = completer.suggest
+    if not inspect.iscoroutinefunction(suggest):
+        return lambda request: [str(value) for value in suggest(request["typed"])]
+
+    async def run(request: Mapping[str, Any]) -> list[str]:
+        return [str(value) for value in await suggest(request["typed"])]
 
     return run
 

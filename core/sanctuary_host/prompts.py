@@ -22,10 +22,11 @@ class Completer:
     """Completes an argument of a prompt or resource template: `Annotated[str, Completer(suggest_names)]`.
 
     Attributes:
-        suggest: takes what is typed so far and returns the values that fit, best first.
+        suggest: takes what is typed so far and returns a list of the values that fit, best first; it may be a coroutine
+            function.
     """
 
-    suggest: Callable[[str], Sequence[str]]
+    suggest: Callable[[str], Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,15 @@ def configure(*, level: str, cluster: str, stream: TextIO | None = None, pretty:
     root.addHandler(handler)
     root.setLevel(level)
     # Neither says anything that an operator of this host could act on.
+    logging.getLogger("aiohttp.server").addFilter(_without_malformed_requests)
     logging.getLogger("mcp").setLevel(max(logging.WARNING, root.level))
     logging.getLogger("asyncio").setLevel(max(logging.WARNING, root.level))
+
+
+def _without_malformed_requests(record: logging.LogRecord) -> bool:
+    """Whether a record of aiohttp's is worth a line: not what strangers send that is no HTTP, traceback and all."""
+    error = record.exc_info[1] if record.exc_info else None
+    return error is None or type(error).__module__ != "aiohttp.http_exceptions"
 
 
 def fields_of(record: logging.LogRecord) -> Mapping[str, Any]:
