@@ -119,7 +119,7 @@ class Algebra:
 
 
 @tool(read_only=True, timeout=10)
-def math_symbolic(  # noqa: PLR0917  # a tool's parameters are passed by name
+def math_symbolic(  # a tool's parameters are passed by name
     operation: Operation,
     expression: Annotated[
         str, Field(description="Such as x^2-4; solve: also 'x+y=3; x-y=1', 'x^2<4'", max_length=2000)

@@ -132,7 +132,7 @@ def time_convert(
 
 
 @tool(read_only=True, timeout=5)
-def time_parse(  # noqa: PLR0917  # a client names its arguments
+def time_parse(
     text: Annotated[str, Field(max_length=LONGEST_TEXT)],
     zone: Annotated[str, Field(description="Zone of the answer")] = "UTC",
     now: Annotated[str, Field(description="Reference time")] = "",

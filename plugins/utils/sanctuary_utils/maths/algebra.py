@@ -113,7 +113,7 @@ def _one(text: str, what: str) -> Node:
     return statements[0].value
 
 
-def ask(  # noqa: PLR0917  # they are the tool's parameters
+def ask(  # they are the tool's parameters
     operation: Operation, expression: str, variable: str, at: str, order: int, domain: Domain
 ) -> Answer:
     """Answer a question of algebra.
