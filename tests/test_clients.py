@@ -109,7 +109,8 @@ async def echo(installed: None) -> AsyncGenerator[Servers]:
     """The fixture cluster, whose tool test_echo answers after a delay."""
     trust = {"SANCTUARY_TRUST": "sanctuary-conformance"}
     async with serving("conformance", **trust) as served:
-        environment = {"CLUSTER": "conformance", "PATH": os.environ["PATH"], **trust}
+        kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+        environment = {"CLUSTER": "conformance", **kept, **trust}
         yield {"streamable": served.url, "sse": f"{served.origin}/sse", "stdio": STDIO, "env": environment}
 
 

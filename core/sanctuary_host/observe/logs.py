@@ -86,9 +86,7 @@ class _Pretty(logging.Formatter):
         colour = LEVEL_COLOURS.get(record.levelname, "0")
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
         # One record, one line: whatever a caller got into a message cannot forge another.
-        sentence = (
-            record.getMessage().encode("unicode_escape").decode("ascii") if "\n" in record.msg else record.getMessage()
-        )
+        sentence = "".join(part if part.isprintable() else repr(part)[1:-1] for part in record.getMessage())
         detail = "".join(f"  {key}={value}" for key, value in fields.items() if key not in {"traceback", "event"})
         line = f"{clock} \x1b[{colour}m{record.levelname.lower():8}\x1b[0m {sentence}\x1b[2m{detail}\x1b[0m"
         trace = self.formatException(record.exc_info) if record.exc_info else fields.get("traceback")

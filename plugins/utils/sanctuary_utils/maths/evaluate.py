@@ -174,9 +174,8 @@ class _Scope:
             if all(is_scalar(value) for value in values):
                 return operations.total(self.work, tuple(values))
             return reduce(lambda left, right: operations.add(self.work, left, right), values)
-        first, *others = node.terms
-        result = self.value(first[1])
-        for sign, term in others:
+        result = self.value(node.terms[0][1])
+        for sign, term in node.terms[1:]:
             result = operations.add(self.work, result, self.value(term), 1 if sign == "+" else -1)
         return result
 
