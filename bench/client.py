@@ -150,8 +150,9 @@ class Client:
     def _check(self, body: bytes) -> None:
         try:
             answer = _json(body)
-            right = answer["id"] == self._number
-            right = right and answer["result"]["content"][0]["text"] == f"echo-{self._number:010d}"
+            result = answer["result"]
+            right = answer["id"] == self._number and not result.get("isError")
+            right = right and result["content"][0]["text"] == f"echo-{self._number:010d}"
         except (ValueError, LookupError, TypeError):
             right = False
         if not right:

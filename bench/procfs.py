@@ -19,7 +19,7 @@ def rss_kib(pid: int) -> int:
 
 
 def tree_kib(pid: int) -> int:
-    """Memory of the process and its descendants together, each shared page counted once."""
+    """Memory of the process and its descendants together, each shared page divided among those that share it."""
     return sum(_field(Path(f"/proc/{one}/smaps_rollup"), "Pss:") for one in (pid, *descendants(pid)))
 
 

@@ -97,7 +97,7 @@ def text(found: Found) -> str:
     parts.append(
         f"A call inline {workers['inline_us']:.0f} µs, in a worker {workers['worker_us']:.0f} µs, "
         f"in a new one after a kill {workers['after_kill_ms']:.1f} ms.\n"
-        f"Idle {idle['cluster']}: {idle['rss_mib']:.0f} MiB; with its child processes, shared pages counted once, "
+        f"Idle {idle['cluster']}: {idle['rss_mib']:.0f} MiB; with its child processes, a share of each shared page, "
         f"{idle['with_children_mib']:.0f} MiB."
     )
     parts += [f"{server} could not be measured: {why}" for server, why in found["missing"].items()]

@@ -1,4 +1,4 @@
-"""Measure our host beside the SDK's own server, fastmcp and bare aiohttp; --quick takes less than a minute."""
+"""Measure our host beside the SDK's own server, fastmcp and bare aiohttp; --quick is a first look."""
 
 import argparse
 import json
@@ -21,7 +21,7 @@ def main() -> int:
     """Measure, write bench/out/ and say what was found; returns 1 where a bar was not kept."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help="fewer and shorter measurements: noisier, for a first look"
+        "--quick", action="store_true", help="fewer and shorter measurements: less than a minute on a quiet machine"
     )
     quick = parser.parse_args().quick
     began = time.perf_counter()
@@ -34,11 +34,11 @@ def main() -> int:
         },
         "samples": samples,
         "missing": missing,
-        "idle_sessions_kib": footprint.idle_sessions(),
-        "abandoned_sessions": footprint.abandoned_sessions(2_000 if quick else 10_000),
+        "idle_sessions_kib": footprint.idle_sessions(300 if quick else 800),
+        "abandoned_sessions": footprint.abandoned_sessions(1_200 if quick else 10_000),
         "starts": footprint.starts(1 if quick else 5),
         "idle_cluster": footprint.idle_cluster(1 if quick else 5),
-        "workers": footprint.workers(500 if quick else 3_000),
+        "workers": footprint.workers(300 if quick else 3_000),
     }
     OUT.mkdir(exist_ok=True)
     results = OUT / "results.json"

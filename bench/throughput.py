@@ -34,9 +34,13 @@ def measure(clients: list[int], rounds: int, seconds: float) -> tuple[Samples, d
         for name, server in SERVERS.items():
             try:
                 servers[name] = stack.enter_context(running(server))
-                servers[name].wait_until_listening()
-            except (InstallError, RuntimeError) as error:
-                servers.pop(name, None)
+            except InstallError as error:
+                missing[name] = str(error)
+        for name, started in list(servers.items()):
+            try:
+                started.wait_until_listening()
+            except RuntimeError as error:
+                del servers[name]
                 missing[name] = str(error)
         load = stack.enter_context(_load())
         for number in range(rounds):
