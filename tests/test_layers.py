@@ -16,7 +16,7 @@ PUBLIC = {"sanctuary_host", "sanctuary_host.doors", "sanctuary_host.prompts", "s
 
 FLOORS = [
     {"boundary", "shapes", "calling", "content", "settings"},
-    {"schemas", "gateway.lint", "observe.logs", "observe.metrics", "observe.traces", "config", "host"},
+    {"schemas", "gateway.lint", "observe.lines", "observe.logs", "observe.metrics", "observe.traces", "config", "host"},
     {"results", "arguments", "containment.wire"},
     {"tools", "containment.zygote"},
     {"prompts", "containment.pool"},

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
+import os
+import sys
 from typing import Any
 
 import aiohttp
@@ -13,7 +16,7 @@ from aiohttp import web
 from mcp import Client
 from prometheus_client.parser import text_string_to_metric_families
 
-from sanctuary_host.observe import logs
+from sanctuary_host.observe import lines, logs
 from sanctuary_host.testing import connected, serving
 
 
@@ -113,3 +116,53 @@ def test_a_message_with_line_breaks_cannot_forge_a_second_record(pretty: bool) -
         root.handlers[:] = before
         root.setLevel(level)
     assert len(stream.getvalue().splitlines()) == 1
+
+
+async def test_a_client_that_never_reads_standard_error_is_served_all_the_same() -> None:
+    reader, writer = os.pipe()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "sanctuary_host"),
+        env={"PATH": os.environ["PATH"], "CLUSTER": "utils"},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=writer,
+    )
+    os.close(writer)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+    params = {"name": "time_now", "arguments": {}, "_meta": meta}
+    try:
+        async with asyncio.timeout(60):
+            for number in range(1_000):  # some 200 KB of records, into a pipe of 64
+                call = {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
+                process.stdin.write(f"{json.dumps(call)}\n".encode())
+                assert json.loads(await process.stdout.readline())["id"] == number
+            process.stdin.close()
+            assert await process.wait() == 0
+    finally:
+        os.close(reader)
+
+
+def test_lines_are_kept_while_nobody_reads_dropped_beyond_and_the_loss_is_told() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb", buffering=0) as source:
+        kept = lines.Lines(writer)
+        for number in range(20_000):
+            kept.write(f'{{"number": {number}, "padding": "{"x" * 80}"}}\n')
+        assert kept.dropped > 0
+        received = b""
+        while not received.endswith(b'since nobody read them"}\n'):
+            received += source.read(1 << 16)
+            kept.drain()
+        os.close(writer)
+    records = [json.loads(line) for line in received.splitlines()]
+    assert [record["number"] for record in records[:-1]] == list(range(len(records) - 1))
+    assert records[-1]["message"] == f"{20_000 - len(records) + 1} log records were dropped, since nobody read them"
+
+
+def test_a_reader_that_is_gone_ends_nothing() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    lines.Lines(writer).write("hello\n")
+    os.close(writer)

@@ -17,6 +17,7 @@ from sanctuary_host.calling import ProtocolError, Voice
 from sanctuary_host.containment.pool import CrashError, Pool
 from sanctuary_host.containment.wire import FrameError
 from sanctuary_host.jobs import READY_SECONDS, Ending, Job, Outcome, aperform, jobs_of, perform
+from sanctuary_host.observe import logs
 from sanctuary_host.observe.metrics import Metrics, ToolMetrics
 from sanctuary_host.plugins import Cluster, unready
 from sanctuary_host.prompts import Prompt
@@ -25,6 +26,8 @@ from sanctuary_host.results import Reply
 
 logger = logging.getLogger(__name__)
 
+QUIET: Final = frozenset({"ok", "error", "invalid", "cancelled"})
+"""Endings that are nobody's fault but the caller's, if that."""
 COMPLETION_LIMIT: Final = 100
 """Values in one completion; the protocol allows no more."""
 
@@ -63,6 +66,7 @@ class Calls:
         self._records = {key: Record() for key in self._jobs}
         self._ids = itertools.count(1)
         self._prefix = os.urandom(4).hex()
+        self._write_call = logs.call_writer(cluster.name)
         for (kind, name), record in self._records.items():
             if kind == "tool":
                 record.metrics = self.metrics.of_tool(name)
@@ -254,11 +258,14 @@ class Calls:
         record.endings[ending] = record.endings.get(ending, 0) + 1
         if record.metrics is not None:
             record.metrics.end(ending, seconds)
+        if self._write_call is not None and job.kind == "tool" and ending in QUIET:
+            self._write_call(job.name, ending, call_id, seconds * 1000, correlation)
+            return
         fields: dict[str, Any] = {"event": "call", "call": call_id, job.kind: job.name, "outcome": ending}
         fields["ms"] = round(seconds * 1000, 3)
         if correlation:
             fields["correlation"] = correlation
-        if ending in {"ok", "error", "invalid", "cancelled"}:
+        if ending in QUIET:
             if logger.isEnabledFor(logging.INFO):
                 logger.info("%s %s %s", job.kind.capitalize(), job.name, ending, extra={"fields": fields})
             return

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TextIO
 
 from pydantic_core import to_json
 
+from sanctuary_host.observe.lines import Lines
 from sanctuary_host.shapes import is_object
 
 COSTLY: Final = {
@@ -20,6 +21,8 @@ COSTLY: Final = {
     "logThreads": False,
 }
 """Switches of the standard library for what it gathers for each record, as its "Optimization" chapter names them."""
+CallWriter = Callable[[str, str, str, float, str], None]
+"""Writes the record of a call from the tool's name, the outcome, the call's id, milliseconds and a correlation id."""
 LEVEL_COLOURS: Final = {"DEBUG": "2", "INFO": "36", "WARNING": "33", "ERROR": "31", "CRITICAL": "31;1"}
 
 
@@ -35,9 +38,8 @@ def configure(*, level: str, cluster: str, stream: TextIO | None = None, pretty:
     for costly, off in COSTLY.items():
         setattr(logging, costly, off)
     target = stream or sys.stderr
-    handler = logging.StreamHandler(target)
     readable = target.isatty() if pretty is None else pretty
-    handler.setFormatter(_Pretty() if readable else _Json(cluster))
+    handler = _Handler(target, _Pretty() if readable else _Json(cluster))
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
@@ -59,6 +61,58 @@ def fields_of(record: logging.LogRecord) -> Mapping[str, Any]:
     """What a record carries beside its sentence: `logger.info(..., extra={"fields": {...}})`."""
     fields = record.__dict__.get("fields")
     return fields if is_object(fields) else {}
+
+
+def call_writer(cluster: str) -> CallWriter | None:
+    """A quick way to write the record of a tool's call; `None` where records are for people, or not wanted.
+
+    It writes what the ordinary way would write for `Tool NAME OUTCOME`, at a quarter of the cost: one such record is
+    written for each call.
+    """
+    root = logging.getLogger()
+    handler = next((handler for handler in root.handlers if isinstance(handler, _Handler)), None)
+    if handler is None or not isinstance(handler.formatter, _Json) or not root.isEnabledFor(logging.INFO):
+        return None
+    head = f'","level":"info","cluster":{to_json(cluster).decode()},"logger":"sanctuary_host.calls","message":"Tool '
+    write = handler.write
+
+    def record(tool: str, outcome: str, call: str, milliseconds: float, correlation: str) -> None:
+        # Nothing in it needs escaping: tools' names and correlation ids are letters, digits and a few signs.
+        also = f',"correlation":"{correlation}"' if correlation else ""
+        write(
+            f'{{"time":"{_timestamp(time.time())}{head}{tool} {outcome}","event":"call","call":"{call}",'
+            f'"tool":"{tool}","outcome":"{outcome}","ms":{milliseconds:.3f}{also}}}\n'
+        )
+
+    return record
+
+
+class _Handler(logging.Handler):
+    """Writes records to a stream, without waiting where it has a descriptor."""
+
+    def __init__(self, stream: TextIO, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self.setFormatter(formatter)
+        self._lines: Lines | None = None
+        try:
+            self._lines = Lines(stream.fileno())
+        except (OSError, ValueError):  # a stream in memory
+            self.write: Callable[[str], Any] = stream.write
+        else:
+            self.write = self._lines.write
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        try:
+            self.write(f"{self.format(record)}\n")
+        except Exception:  # noqa: BLE001  # what is wrong with a record must not end what it tells of
+            self.handleError(record)
+
+    def close(self) -> None:
+        """Write what is kept."""
+        if self._lines is not None:
+            self._lines.close()
+        super().close()
 
 
 class _Json(logging.Formatter):
