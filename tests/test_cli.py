@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from mcp import Client
 
 from sanctuary_host.testing import serving
 
@@ -136,29 +139,31 @@ async def test_what_a_plugin_prints_never_reaches_standard_output(
 
 
 async def test_up_runs_every_cluster_shows_a_table_and_stops_on_ctrl_c(tmp_path: Path) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "sanctuary_host", "up"),
-        env={
-            **os.environ,
-            "SANCTUARY_LOG_LEVEL": "ERROR",
-            "SANCTUARY_TRUST": "sanctuary-conformance",
-            "SANCTUARY_DATA": str(tmp_path),
-        },
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    assert process.stdout is not None
-    lines: list[str] = []
-    async with asyncio.timeout(60):
-        while not lines or not lines[-1].startswith("Ctrl-C"):
-            line = (await process.stdout.readline()).decode()
-            assert line, lines
-            lines.append(line)
-    assert lines[0].split() == ["CLUSTER", "URL", "TOOLS", "BOUNDARY", "STATE"]
-    (utils,) = [line for line in lines if line.startswith("utils ")]
-    assert "no files; no network" in utils
-    assert utils.rstrip().endswith("ready")
-    process.send_signal(signal.SIGINT)
-    rest = (await asyncio.wait_for(process.communicate(), 30))[0].decode()
+    with socket.socket() as other:
+        with contextlib.suppress(OSError):  # whoever has the port already serves the test as well
+            other.bind(("127.0.0.1", 8100))
+            other.listen()
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "sanctuary_host", "up"),
+            env={**os.environ, "SANCTUARY_LOG_LEVEL": "ERROR", "SANCTUARY_DATA": str(tmp_path)},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        assert process.stdout is not None
+        lines: list[str] = []
+        async with asyncio.timeout(60):
+            while not lines or not lines[-1].startswith("Ctrl-C"):
+                line = (await process.stdout.readline()).decode()
+                assert line, lines
+                lines.append(line)
+        assert lines[0].split() == ["CLUSTER", "URL", "TOOLS", "BOUNDARY", "STATE"]
+        (utils,) = [line for line in lines if line.startswith("utils ")]
+        assert "no files; no network" in utils
+        assert utils.rstrip().endswith("ready (its port 8100 is taken by another process)")
+        url = utils.split()[1]
+        async with Client(url) as client:
+            assert len((await client.list_tools()).tools) == 8
+        process.send_signal(signal.SIGINT)
+        rest = (await asyncio.wait_for(process.communicate(), 30))[0].decode()
     assert process.returncode == 0
     assert "All stopped." in rest

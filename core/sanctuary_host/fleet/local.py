@@ -32,6 +32,7 @@ class Member:
     port: int
     boundary: str
     process: asyncio.subprocess.Process
+    note: str = ""
     tools: int = 0
     state: str = "starting"
 
@@ -89,7 +90,9 @@ async def _report(name: str, environment: dict[str, str]) -> dict[str, Any]:
 
 
 async def _start(name: str, report: Mapping[str, Any], environment: dict[str, str]) -> Member:
-    port = report.get("port") or _free_port()
+    wanted = report.get("port") or 0
+    port = wanted if wanted and _is_free(wanted) else _free_port()
+    note = f" (its port {wanted} is taken by another process)" if wanted and port != wanted else ""
     process = await asyncio.create_subprocess_exec(
         *COMMAND,
         env={**environment, "CLUSTER": name, "PORT": str(port)},
@@ -97,7 +100,7 @@ async def _start(name: str, report: Mapping[str, Any], environment: dict[str, st
         # A session of its own: Ctrl-C reaches this process, which then stops the members in order.
         start_new_session=True,
     )
-    return Member(name, port, report.get("boundary", "unknown"), process)
+    return Member(name, port, report.get("boundary", "unknown"), process, note)
 
 
 async def _watch_start(member: Member) -> None:
@@ -117,13 +120,13 @@ async def _watch_start(member: Member) -> None:
     elif not answer:
         member.state = f"no answer within {START_SECONDS:g} s"
     else:
-        member.state = "; ".join([str(answer.get("status", "unknown")), *answer.get("reasons", ())])
+        member.state = "; ".join([str(answer.get("status", "unknown")), *answer.get("reasons", ())]) + member.note
 
 
 def _print_table(members: list[Member]) -> None:
     rows: list[list[str]] = []
     for member in members:
-        colour = "green" if member.state == "ready" else "red"
+        colour = "green" if member.state.startswith("ready") else "red"
         tools = str(member.tools) if member.tools else "-"
         rows.append([member.cluster, member.url, tools, member.boundary, paint(member.state, colour)])
     print(table(["CLUSTER", "URL", "TOOLS", "BOUNDARY", "STATE"], rows), flush=True)
@@ -152,6 +155,16 @@ async def _stop(member: Member) -> None:
     except TimeoutError:
         member.process.kill()
         await member.process.wait()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server itself does
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def _free_port() -> int:
