@@ -32,7 +32,6 @@ SIGNATURES = {
     "mcp.server.runner:aclose_shielded": {"connection"},
     "mcp.server.runner:serve_one": {"server", "dctx", "method", "params", "connection", "lifespan_state"},
     "mcp.shared.inbound:classify_inbound_request": {"body", "headers"},
-    "mcp.shared.inbound:find_duplicated_routing_header": {"headers"},
     "mcp.shared.inbound:unsupported_protocol_version_rejection": {"requested"},
     "mcp.shared.inbound:validate_mcp_param_headers": {"input_schema", "arguments", "headers"},
     "mcp_types.methods:validate_client_request": {"method", "version", "params"},

@@ -21,10 +21,12 @@ from mcp.server.subscriptions import (
 from mcp.shared.exceptions import MCPDeprecationWarning
 from mcp.shared.inbound import (
     ERROR_CODE_HTTP_STATUS,
+    MCP_METHOD_HEADER,
+    MCP_NAME_HEADER,
+    MCP_PROTOCOL_VERSION_HEADER,
     InboundLadderRejection,
     InboundModernRoute,
     classify_inbound_request,
-    find_duplicated_routing_header,
     unsupported_protocol_version_rejection,
     validate_mcp_param_headers,
     x_mcp_header_map,
@@ -32,6 +34,7 @@ from mcp.shared.inbound import (
 from mcp_types import HEADER_MISMATCH, INTERNAL_ERROR, PROTOCOL_VERSION_META_KEY
 from mcp_types.methods import CacheableMethod, validate_client_request
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERSION
+from multidict import MultiMapping
 from pydantic import ValidationError
 
 from sanctuary_host.calls import Calls
@@ -44,6 +47,8 @@ from sanctuary_host.transport.session import Nowhere, Session
 logger = logging.getLogger(__name__)
 
 Route = InboundModernRoute
+ROUTING = (MCP_PROTOCOL_VERSION_HEADER, MCP_METHOD_HEADER, MCP_NAME_HEADER)
+"""The headers that must agree with the body, and may come once only."""
 INSTANT: Final = frozenset(
     {"ping", "tools/list", "prompts/list", "resources/list", "resources/templates/list", "logging/setLevel"}
 )
@@ -194,7 +199,7 @@ class Kernel:
             self._lists[version] = encode(reply["result"])
         return self._lists[version]
 
-    def route(self, message: Message, headers: Mapping[str, str] | None = None) -> Route:
+    def route(self, message: Message, headers: MultiMapping[str] | None = None) -> Route:
         """Check the envelope of a self-contained request.
 
         Args:
@@ -207,10 +212,14 @@ class Kernel:
         request_id = message["id"]
         if headers is None:
             verdict = classify_inbound_request(message)
-        elif (twice := find_duplicated_routing_header(headers.items())) is not None:
-            verdict = InboundLadderRejection(HEADER_MISMATCH, f"the header {twice} came twice")
         else:
-            verdict = classify_inbound_request(message, headers={k.lower(): v.strip() for k, v in headers.items()})
+            found = {name: headers.getall(name) for name in ROUTING if name in headers}
+            twice = next((name for name, values in found.items() if len(values) > 1), None)
+            if twice is not None:
+                verdict = InboundLadderRejection(HEADER_MISMATCH, f"the header {twice} came twice")
+            else:
+                routing = {name: values[0].strip() for name, values in found.items()}
+                verdict = classify_inbound_request(message, headers=routing)
         if isinstance(verdict, InboundLadderRejection):
             raise _refused(verdict, request_id)
         if headers is not None and self._mirrored and message["method"] == "tools/call":
