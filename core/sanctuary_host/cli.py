@@ -17,7 +17,7 @@ from sanctuary_host.commands import call, health, show
 from sanctuary_host.config import Config, read_config
 from sanctuary_host.containment.zygote import Zygote
 from sanctuary_host.jobs import work_of
-from sanctuary_host.observe import logs
+from sanctuary_host.observe import logs, spool
 from sanctuary_host.plugins import DISTRIBUTION, Cluster, UnknownClusterError, installed, load
 from sanctuary_host.settings import SettingsError
 
@@ -40,6 +40,7 @@ All settings are environment variables; docs/settings.md lists them.
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0 well, 1 failed, 2 wrongly called."""
+    _have_standard_files()
     options = _parser().parse_args(words)
     environment = dict(os.environ)
     try:
@@ -98,11 +99,12 @@ def _serve(config: Config, environment: Mapping[str, str]) -> int:
 
     gc.freeze()
     gc.enable()
-    if listener is None:
-        source = os.dup(0)
-        asyncio.run(app.serve_stdio(cluster, zygote, (source, output), environment))
-    else:
-        asyncio.run(app.serve_http(config, cluster, zygote, listener, environment))
+    with spool.unblocked():
+        if listener is None:
+            source = os.dup(0)
+            asyncio.run(app.serve_stdio(cluster, zygote, (source, output), environment))
+        else:
+            asyncio.run(app.serve_http(config, cluster, zygote, listener, environment))
     return 0
 
 
@@ -129,6 +131,21 @@ def _listen(config: Config) -> socket.socket | None:
     listener.listen(BACKLOG)
     listener.setblocking(False)  # noqa: FBT003  # the standard library's own order
     return listener
+
+
+def _have_standard_files() -> None:
+    """Open what of the standard descriptors is closed, lest the next file or socket take its number."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != descriptor:
+                os.dup2(null, descriptor)
+                os.close(null)
+    # Python has no object for a descriptor that was closed when it started.
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 @contextlib.contextmanager

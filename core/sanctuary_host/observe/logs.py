@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Mapping
+from io import IOBase
 from typing import Any, Final, TextIO
 
 from pydantic_core import to_json
@@ -35,7 +36,7 @@ def configure(*, level: str, cluster: str, stream: TextIO | None = None, pretty:
     for costly, off in COSTLY.items():
         setattr(logging, costly, off)
     target = stream or sys.stderr
-    handler = logging.StreamHandler(target)
+    handler = _Handler(target)
     readable = target.isatty() if pretty is None else pretty
     handler.setFormatter(_Pretty() if readable else _Json(cluster))
     root = logging.getLogger()
@@ -49,6 +50,13 @@ def configure(*, level: str, cluster: str, stream: TextIO | None = None, pretty:
     logging.getLogger("asyncio").setLevel(max(logging.WARNING, root.level))
 
 
+def redirect(old: TextIO | IOBase, new: TextIO | IOBase) -> None:
+    """Have what is logged to `old` logged to `new`."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, _Handler) and handler.stream is old:
+            handler.setStream(new)
+
+
 def _without_malformed_requests(record: logging.LogRecord) -> bool:
     """Whether a record of aiohttp's is worth a line: not what strangers send that is no HTTP, traceback and all."""
     error = record.exc_info[1] if record.exc_info else None
@@ -59,6 +67,10 @@ def fields_of(record: logging.LogRecord) -> Mapping[str, Any]:
     """What a record carries beside its sentence: `logger.info(..., extra={"fields": {...}})`."""
     fields = record.__dict__.get("fields")
     return fields if is_object(fields) else {}
+
+
+class _Handler(logging.StreamHandler[Any]):
+    """The handler of this module, told from those that others may have added."""
 
 
 class _Json(logging.Formatter):
@@ -85,14 +97,24 @@ class _Pretty(logging.Formatter):
         fields = fields_of(record)
         colour = LEVEL_COLOURS.get(record.levelname, "0")
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
-        # One record, one line: whatever a caller got into a message cannot forge another.
-        sentence = (
-            record.getMessage().encode("unicode_escape").decode("ascii") if "\n" in record.msg else record.getMessage()
-        )
-        detail = "".join(f"  {key}={value}" for key, value in fields.items() if key not in {"traceback", "event"})
+        # One record, one line: whatever a caller got into a message cannot forge another, nor command the terminal.
+        sentence = _printable(record.getMessage())
+        shown = {key: value for key, value in fields.items() if key not in {"traceback", "event"}}
+        detail = "".join(f"  {key}={_printable(str(value))}" for key, value in shown.items())
         line = f"{clock} \x1b[{colour}m{record.levelname.lower():8}\x1b[0m {sentence}\x1b[2m{detail}\x1b[0m"
         trace = self.formatException(record.exc_info) if record.exc_info else fields.get("traceback")
-        return f"{line}\n{trace}" if trace else line
+        return f"{line}\n{_indented(str(trace))}" if trace else line
+
+
+def _indented(trace: str) -> str:
+    """A traceback, whose lines cannot be taken for records."""
+    return "\n".join(f"         {_printable(line)}" for line in trace.splitlines())
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
 
 
 def _timestamp(seconds: float) -> str:
