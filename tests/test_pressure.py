@@ -102,7 +102,7 @@ async def test_a_client_that_never_reads_standard_error_is_served_all_the_same(
     try:
         server.stdin.write(json.dumps(INITIALIZE).encode() + b"\n")
         await server.stdout.readline()
-        call = {"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "chat", "arguments": {}}}
+        call: dict[str, Any] = {"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "chat", "arguments": {}}}
         for number in range(500):
             server.stdin.write(json.dumps({**call, "id": number}).encode() + b"\n")
             reply = json.loads(await asyncio.wait_for(server.stdout.readline(), 20))
