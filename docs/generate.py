@@ -147,6 +147,11 @@ def limits_table() -> str:
         ["one message from a client", f"{limits.message // MIB} MiB"],
         ["streamable HTTP sessions (the longest idle one makes room)", f"{limits.sessions:,}"],
         ["SSE connections", f"{limits.sessions:,}"],
+        [
+            "HTTP connections (the longest silent one makes room; fewer where descriptors are)",
+            f"{limits.connections:,}",
+        ],
+        ["time that an HTTP connection may be open without a request", f"{limits.silence:g} s"],
         ["idle time of a session without a stream or call", f"{limits.idle:,g} s"],
         ["silence until a waiting client is sent something", f"{limits.keepalive:g} s"],
         ["time that a client may leave what was sent unread", f"{limits.stall:g} s"],

@@ -17,8 +17,8 @@ PUBLIC = {"sanctuary_host", "sanctuary_host.doors", "sanctuary_host.prompts", "s
 FLOORS = [
     {"boundary", "shapes", "calling", "content", "settings"},
     {"schemas", "gateway.lint", "observe.lines", "observe.logs", "observe.metrics", "observe.traces", "config", "host"},
-    {"results", "arguments", "containment.wire"},
-    {"tools", "containment.zygote"},
+    {"results", "arguments", "containment.output", "containment.wire"},
+    {"tools", "containment.connection", "containment.worker", "containment.zygote"},
     {"prompts", "containment.pool"},
     {"resources"},
     {"hookspecs"},
@@ -89,8 +89,9 @@ def test_only_the_command_reads_the_environment() -> None:
         for path in [*CORE.rglob("*.py"), *(file for pack in PACKS for file in pack.rglob("*.py"))]
         if path.is_relative_to(CORE) and "os.environ" in path.read_text(encoding="utf-8")
     }
-    # zygote empties it, testing hands it on to the process it starts, table asks for NO_COLOR.
-    assert readers == {"cli", "containment.zygote", "testing", "commands.table"}
+    # The fork server empties it and workers watch that nobody changes it, testing hands it on to the process that it
+    # starts, table asks for NO_COLOR.
+    assert readers == {"cli", "containment.worker", "containment.zygote", "testing", "commands.table"}
 
 
 async def test_each_module_imports_by_itself_without_a_warning() -> None:

@@ -6,10 +6,13 @@ import asyncio
 import inspect
 import logging
 import os
+import resource
 import signal
 import socket
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from typing import Final
 
 from sanctuary_host.calls import Calls
 from sanctuary_host.config import Config
@@ -18,8 +21,14 @@ from sanctuary_host.containment.zygote import Zygote
 from sanctuary_host.observe import traces
 from sanctuary_host.plugins import Cluster
 from sanctuary_host.transport import stdio, web
+from sanctuary_host.transport.limits import DEFAULTS
 
 logger = logging.getLogger(__name__)
+
+DESCRIPTORS: Final = 8192
+"""Open files that the process asks to be allowed."""
+OWN: Final = 48
+"""Open files that are no connections of clients: workers, libraries, packs."""
 
 
 async def serve_http(
@@ -47,6 +56,7 @@ async def serve_http(
             token=token,
             stateless=config.stateless,
             tracing=tracing,
+            limits=replace(DEFAULTS, connections=_connections()),
         ),
     ):
         fields = {
@@ -88,8 +98,19 @@ async def _calls(cluster: Cluster, zygote: Zygote) -> AsyncGenerator[Calls]:
                     logger.exception("a plugin's shutdown callback failed")
 
 
+def _connections() -> int:
+    """How many connections the process's descriptors suffice for, after asking for more of them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):  # some platforms have a lower limit of their own
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    return max(8, min(DEFAULTS.connections, soft - OWN)) if soft != resource.RLIM_INFINITY else DEFAULTS.connections
+
+
 def _stop_on_signals() -> asyncio.Event:
-    """An event that the first SIGTERM or SIGINT sets; a second one ends the process at once."""
+    """An event that the first SIGTERM, SIGINT or SIGHUP sets; a second one ends the process at once."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
 
@@ -97,6 +118,8 @@ def _stop_on_signals() -> asyncio.Event:
         loop.remove_signal_handler(number)
         stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+            continue  # as nohup asks for
         loop.add_signal_handler(number, first, number)
     return stop

@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.errors import PydanticUserError
@@ -15,6 +15,9 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from sanctuary_host.schemas import UnfitError, tidy
 from sanctuary_host.shapes import is_array, is_object
+
+FAULTS: Final = 50
+"""Faults that are told one by one; whoever makes more is not helped by a list."""
 
 
 class ArgumentsError(Exception):
@@ -48,9 +51,16 @@ class Arguments:
     def _validate(self, arguments: Mapping[str, Any]) -> BaseModel:
         # JSON in strict mode is the one input form in which pydantic accepts just what the schema does:
         # no "5" for 5, but a list for a tuple and a string for a date.
+        if len(arguments) > len(self.parameters) + FAULTS:
+            raise ArgumentsError(
+                f"there are {len(arguments):,} arguments; known are {', '.join(self.parameters.values()) or 'none'}"
+            )
         try:
             return self.model.model_validate_json(to_json(arguments))
         except ValidationError as error:
+            # To list faults costs far more than to find them.
+            if error.error_count() > FAULTS:
+                raise ArgumentsError(f"the arguments do not fit the schema in {error.error_count():,} places") from None
             if not any(fault["type"] == "int_type" and isinstance(fault["input"], float) for fault in error.errors()):
                 raise
             # JSON Schema's integers include 5.0.

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
+from pydantic_core import to_json
+
 from sanctuary_host import calling
 from sanctuary_host.calling import ProtocolError, Voice
 from sanctuary_host.containment.pool import CrashError, Pool
@@ -30,6 +32,8 @@ QUIET: Final = frozenset({"ok", "error", "invalid", "cancelled"})
 """Endings that are nobody's fault but the caller's, if that."""
 COMPLETION_LIMIT: Final = 100
 """Values in one completion; the protocol allows no more."""
+LIGHT: Final = 64 * 1024
+"""Bytes of arguments up to which an inline tool runs on the loop; with more it runs in a worker."""
 
 
 class UnknownError(Exception):
@@ -195,6 +199,8 @@ class Calls:
     async def unready(self) -> list[str]:
         """Sentences for each reason why the cluster cannot serve as it should; none means that it can."""
         reasons = list(self.cluster.faults)
+        if self._pool is not None and self._pool.fault:
+            reasons.append(self._pool.fault)
         for plugin in self.cluster.plugins:
             if "check_ready" not in plugin.hooks:
                 continue
@@ -217,7 +223,7 @@ class Calls:
             record.metrics.begin()
         outcome = Outcome("cancelled")
         try:
-            if job.runs == "inline":
+            if job.runs == "inline" and (self._pool is None or _is_light(arguments)):
                 outcome = perform(job, arguments)
             elif job.runs == "loop":
                 outcome = await self._on_loop(job, arguments, voice, protocol)
@@ -244,8 +250,13 @@ class Calls:
         request = {"kind": job.kind, "name": job.name, "arguments": arguments, "memory": job.memory}
         try:
             async with asyncio.timeout(job.timeout):
-                answer = await self._pool.call(request, voice)
-            return Outcome(*answer)
+                return await self._pool.call(
+                    request,
+                    voice,
+                    lane=f"{job.kind} {job.name}",
+                    room=job.room,
+                    read=lambda sent: Outcome.read(job.kind, sent),
+                )
         except TimeoutError:
             return Outcome("timeout")
         except (CrashError, FrameError, TypeError) as error:
@@ -274,6 +285,14 @@ class Calls:
         if outcome.trace:
             fields["traceback"] = outcome.trace
         logger.error("%s %s failed: %s", job.kind.capitalize(), job.name, reason, extra={"fields": fields})
+
+
+def _is_light(arguments: Mapping[str, Any]) -> bool:
+    """Whether checking arguments takes no time to speak of, even where all of them are wrong."""
+    try:
+        return len(to_json(arguments)) <= LIGHT
+    except ValueError:  # half of a surrogate pair, which the check refuses at once
+        return True
 
 
 def _value(outcome: Outcome, what: str, call_id: str) -> Any:

@@ -15,6 +15,7 @@ from typing import Final, NoReturn
 
 from sanctuary_host.commands import call, health, show
 from sanctuary_host.config import Config, read_config
+from sanctuary_host.containment.output import Output
 from sanctuary_host.containment.zygote import Zygote
 from sanctuary_host.jobs import work_of
 from sanctuary_host.observe import logs
@@ -40,6 +41,7 @@ All settings are environment variables; docs/settings.md lists them.
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0 well, 1 failed, 2 wrongly called."""
+    _have_standard_files()
     options = _parser().parse_args(words)
     environment = dict(os.environ)
     try:
@@ -98,6 +100,7 @@ def _serve(config: Config, environment: Mapping[str, str]) -> int:
 
     gc.freeze()
     gc.enable()
+    sys.stdout = sys.stderr = Output(2)  # nothing that this process prints waits for a reader
     if listener is None:
         source = os.dup(0)
         asyncio.run(app.serve_stdio(cluster, zygote, (source, output), environment))
@@ -129,6 +132,21 @@ def _listen(config: Config) -> socket.socket | None:
     listener.listen(BACKLOG)
     listener.setblocking(False)  # noqa: FBT003  # the standard library's own order
     return listener
+
+
+def _have_standard_files() -> None:
+    """Open what of the standard descriptors is closed, lest the next file or socket take its number."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != descriptor:
+                os.dup2(null, descriptor)
+                os.close(null)
+    # Python has no object for a descriptor that was closed when it started.
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 @contextlib.contextmanager

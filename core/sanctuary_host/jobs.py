@@ -15,6 +15,7 @@ from sanctuary_host.plugins import Cluster, Plugin, unready
 from sanctuary_host.prompts import Completer, Message, Prompt
 from sanctuary_host.resources import Resource
 from sanctuary_host.results import Reply, ResultError
+from sanctuary_host.shapes import is_array, is_object
 from sanctuary_host.tools import DEFAULT_TIMEOUT, ArgumentsError, Runs, Tool, ToolError
 
 Kind = Literal["tool", "resource", "prompt", "complete", "ready"]
@@ -25,6 +26,12 @@ Ending = Literal["ok", "error", "invalid", "failure", "timeout", "crash", "cance
 READY_SECONDS: Final = 1.0
 MEMORY: Final = 512
 """MiB that a call may add to its worker process, unless its tool says otherwise."""
+REASON_LIMIT: Final = 20_000
+"""Characters of a ToolError that reach the caller."""
+TRACE_LIMIT: Final = 8_000
+"""Characters of a traceback that are logged, its end: an exception's text may hold whole arguments."""
+SENT: Final[frozenset[Any]] = frozenset({"ok", "error", "invalid", "failure"})
+"""The endings that a worker reports itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,23 @@ class Outcome:
 
     def wire(self) -> list[Any]:
         """The outcome as JSON, for the way from a worker."""
-        return [self.ending, self.value, self.reason, self.trace]
+        return [self.ending, self.value, self.reason[:REASON_LIMIT], self.trace]
+
+    @classmethod
+    def read(cls, kind: Kind, sent: Any) -> Outcome:
+        """What `wire` sent for a job of that kind, taken as data from a process that may have been taken over.
+
+        Raises:
+            TypeError: it is something else.
+            ValueError: it is something else.
+        """
+        ending, value, reason, trace = sent
+        if ending not in SENT or not isinstance(reason, str) or not isinstance(trace, str):
+            raise ValueError("no outcome")
+        fits = FITS[kind] if ending == "ok" else _fits_error if ending == "error" else _fits_nothing
+        if not fits(value):
+            raise ValueError("an outcome without a fitting value")
+        return cls(ending, value, reason, trace[-TRACE_LIMIT:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +76,18 @@ class Job:
     runs: Runs
     timeout: float
     memory: int = MEMORY
+    room: str = ""
+    """The distribution that the code is from."""
 
 
 def jobs_of(cluster: Cluster) -> dict[tuple[Kind, str], Job]:
     """Everything in a cluster that can be called, by kind and name."""
     jobs = [_tool_job(tool) for tool in cluster.tools.values()]
     for resource in cluster.resources:
-        jobs.append(_job("resource", resource.uri, _reader(resource), resource.function, trusted=resource.trusted))
+        jobs.append(_job("resource", resource.uri, _reader(resource), resource.function, resource))
         jobs += _completions("resource", resource.uri, resource)
     for prompt in cluster.prompts.values():
-        jobs.append(_job("prompt", prompt.name, _writer(prompt), prompt.function, trusted=prompt.trusted))
+        jobs.append(_job("prompt", prompt.name, _writer(prompt), prompt.function, prompt))
         jobs += _completions("prompt", prompt.name, prompt)
     jobs += [_ready_job(plugin) for plugin in cluster.plugins if not plugin.trusted and "check_ready" in plugin.hooks]
     return {(job.kind, job.name): job for job in jobs}
@@ -107,12 +132,68 @@ def _ended(error: BaseException) -> Outcome:
     if isinstance(error, ArgumentsError):
         return Outcome("invalid", reason=str(error))
     if isinstance(error, ToolError):
-        return Outcome("error", reason=str(error))
+        try:
+            return Outcome("error", reason=str(error))
+        except Exception:  # noqa: BLE001  # a ToolError of a pack's own may have no text
+            return Outcome("failure", reason=f"it raised {_name(type(error))}", trace=_trace(error))
     if isinstance(error, ProtocolError):
         return Outcome("error", value=[error.code, error.message, error.data], reason=error.message)
     # Only the kind of exception leaves the process: its text may hold what the caller, or a secret file, said.
-    reason = f"it {error}" if isinstance(error, ResultError) else f"it raised {type(error).__name__}"
-    return Outcome("failure", reason=reason, trace="".join(traceback.format_exception(error)))
+    reason = f"it {error}" if isinstance(error, ResultError) else f"it raised {_name(type(error))}"
+    return Outcome("failure", reason=reason, trace=_trace(error))
+
+
+def _name(kind: type[BaseException]) -> str:
+    """The name of a kind of exception, which may be any text."""
+    return "".join(character for character in kind.__name__[:60] if character.isprintable())
+
+
+def _trace(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(error))[-TRACE_LIMIT:]
+    except Exception as worse:  # noqa: BLE001  # an exception may override whatever a report asks it for
+        return f"no traceback: making it raised {_name(type(worse))}"
+
+
+def _fits_nothing(value: Any) -> bool:
+    return value is None
+
+
+def _fits_error(value: Any) -> bool:
+    """Whether it is None, or a protocol error's code, message and data."""
+    if value is None:
+        return True
+    return (
+        is_array(value) and len(value) == 3 and type(value[0]) is int and isinstance(value[1], str)
+    )  # code, message, data
+
+
+def _fits_tool(value: Any) -> bool:
+    """Whether it is the four fields of a Reply."""
+    if not is_array(value) or len(value) != 4:  # as the first line says
+        return False
+    content, structured, is_error, verbatim = value
+    return (
+        is_array(content)
+        and all(is_object(block) and isinstance(block.get("type"), str) for block in content)
+        and (structured is None or is_object(structured))
+        and isinstance(is_error, bool)
+        and (verbatim is None or is_object(verbatim))
+    )
+
+
+def _fits_words(value: Any) -> bool:
+    return is_array(value) and all(isinstance(word, str) for word in value)
+
+
+FITS: Final[Mapping[Kind, Callable[[Any], bool]]] = {
+    "tool": _fits_tool,
+    "resource": is_object,
+    "prompt": is_object,
+    "complete": _fits_words,
+    "ready": _fits_words,
+}
+"""Whether a value is what a job of that kind gives."""
 
 
 def _tool_job(tool: Tool) -> Job:
@@ -130,7 +211,8 @@ def _tool_job(tool: Tool) -> Job:
             return _packed(tool.result(tool.function(**tool.keywords(arguments))))
 
         run = run_sync
-    return Job("tool", tool.name, run, tool.is_async, tool.runs, marks.timeout, marks.memory or MEMORY)
+    memory = marks.memory or MEMORY
+    return Job("tool", tool.name, run, tool.is_async, tool.runs, marks.timeout, memory, tool.distribution)
 
 
 def _packed(reply: Reply) -> list[Any]:
@@ -139,7 +221,7 @@ def _packed(reply: Reply) -> list[Any]:
 
 def _completions(kind: str, name: str, offer: Prompt | Resource) -> list[Job]:
     return [
-        _job("complete", f"{kind}/{name}/{argument}", _completion(completer), completer.suggest, trusted=offer.trusted)
+        _job("complete", f"{kind}/{name}/{argument}", _completion(completer), completer.suggest, offer)
         for argument, completer in offer.completers.items()
     ]
 
@@ -148,14 +230,17 @@ def _ready_job(plugin: Plugin) -> Job:
     def run(_arguments: Mapping[str, Any]) -> Awaitable[list[str]]:
         return unready(plugin, READY_SECONDS)
 
-    return Job("ready", plugin.name, run, is_async=True, runs="worker", timeout=2 * READY_SECONDS)
+    return Job(
+        "ready", plugin.name, run, is_async=True, runs="worker", timeout=2 * READY_SECONDS, room=plugin.distribution
+    )
 
 
 def _job(
-    kind: Kind, name: str, run: Callable[[Mapping[str, Any]], Any], function: Callable[..., Any], *, trusted: bool
+    kind: Kind, name: str, run: Callable[[Mapping[str, Any]], Any], function: Callable[..., Any], of: Prompt | Resource
 ) -> Job:
     is_async = inspect.iscoroutinefunction(function)
-    return Job(kind, name, run, is_async, "loop" if is_async and trusted else "worker", DEFAULT_TIMEOUT)
+    runs: Runs = "loop" if is_async and of.trusted else "worker"
+    return Job(kind, name, run, is_async, runs, DEFAULT_TIMEOUT, room=of.distribution)
 
 
 def _reader(resource: Resource) -> Callable[[Mapping[str, Any]], Any]:

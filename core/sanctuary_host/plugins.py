@@ -250,11 +250,12 @@ def _collect(cluster: Cluster, plugin: Plugin) -> bool:
     """
     tools = [_fit(describe(function), cluster, plugin) for function in _listed(plugin, "register_tools")]
     resources = [
-        replace(describe_resource(function), trusted=plugin.trusted)
+        replace(describe_resource(function), trusted=plugin.trusted, distribution=plugin.distribution)
         for function in _listed(plugin, "register_resources")
     ]
     prompts = [
-        replace(describe_prompt(function), trusted=plugin.trusted) for function in _listed(plugin, "register_prompts")
+        replace(describe_prompt(function), trusted=plugin.trusted, distribution=plugin.distribution)
+        for function in _listed(plugin, "register_prompts")
     ]
     taken: dict[str, str] = {name: tool.plugin for name, tool in cluster.tools.items()}
     for tool in tools:

@@ -70,6 +70,7 @@ class Prompt:
     arguments: Sequence[Mapping[str, Any]]
     completers: Mapping[str, Completer]
     trusted: bool = True
+    distribution: str = ""
 
     def wire(self) -> dict[str, Any]:
         """The prompt as `prompts/list` shows it."""

@@ -55,6 +55,7 @@ class Resource:
     pattern: re.Pattern[str] | None
     completers: Mapping[str, Completer]
     trusted: bool = True
+    distribution: str = ""
 
     @property
     def is_template(self) -> bool:

@@ -4,37 +4,55 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
-import secrets
 import signal
 import socket
-from collections import deque
-from collections.abc import Mapping
-from typing import Any, Final, Self
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Self, TypeVar
 
 from sanctuary_host.calling import Voice
 from sanctuary_host.containment import wire
+from sanctuary_host.containment.connection import CrashError, Worker
 from sanctuary_host.containment.zygote import Zygote
 
-SIZE: Final = 4
+__all__ = ["CrashError", "Pool"]
+
+logger = logging.getLogger(__name__)
+
+SIZE: Final = 8
 """Workers at most; the calls beyond wait, within their deadlines."""
-
-
-class CrashError(Exception):
-    """The worker ended in the middle of the call; the message says how."""
+KEPT: Final = 4
+"""Idle workers that are kept for later calls."""
+LAST_WORDS: Final = 0.25
+"""Seconds in which what a worker wrote before its end is read."""
+BROKEN: Final = "no worker process can be started any more, because the fork server was killed; restart this server"
+T = TypeVar("T")
 
 
 class Pool:
-    """The workers of one process."""
+    """The workers of one process.
+
+    Calls come in lanes, one for each tool. A lane gets no more workers than would remain free for the others, so calls
+    that hang hold up calls of their own kind, and never the whole pool.
+
+    Workers have rooms, one for each distribution: nobody's code runs where somebody else's ran before.
+
+    Attributes:
+        fault: a sentence that says why there are no workers any more; empty as long as there are.
+    """
 
     def __init__(self, zygote: Zygote, size: int = SIZE) -> None:
+        self.fault = ""
         self._zygote = zygote
         self._size = size
-        self._idle: list[_Worker] = []
-        self._count = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._alive: dict[int, _Worker] = {}
+        self._idle: list[Worker] = []
+        self._busy: Counter[str] = Counter()
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._alive: dict[int, Worker] = {}
         self._news = wire.Unpacker()
+        self._server = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __aenter__(self) -> Self:
@@ -48,80 +66,119 @@ class Pool:
         """End every worker and the fork server."""
         if self._loop is not None:
             self._loop.remove_reader(self._zygote.control.fileno())
-        for worker in self._idle:
+        for worker in [*self._idle, *self._alive.values()]:
             worker.end()
         self._zygote.stop()
 
     @property
     def workers(self) -> int:
-        """How many there are."""
-        return self._count
+        """How many there are, those that are about to be born included."""
+        return len(self._idle) + self._busy.total()
 
-    async def call(self, request: Mapping[str, Any], voice: Voice | None = None) -> Any:
+    async def call(
+        self,
+        request: Mapping[str, Any],
+        voice: Voice | None = None,
+        *,
+        lane: str = "",
+        room: str = "",
+        read: Callable[[Any], T] = lambda outcome: outcome,
+    ) -> T:
         """Have a worker run `request`, and return the outcome.
 
         Beside what the work reads, the request says in `memory` how many MiB it may add to the worker.
 
         The caller bounds the time: when this coroutine is cancelled, the worker is killed.
 
+        Args:
+            request: what to run.
+            voice: who hears what it says meanwhile.
+            lane: which calls it waits in line with.
+            room: whose code it is.
+            read: takes the outcome, and raises ValueError where it is none.
+
         Raises:
-            CrashError: the worker ended before it had answered.
+            CrashError: the worker ended before it had answered, or answered nonsense.
         """
-        worker = await self._take()
+        await self._enter(lane)
         try:
-            answer = await worker.ask(request, voice)
-        except CrashError:
-            status = await _status_of(worker)
-            self._lose(worker)
-            raise CrashError(_how(status)) from None
-        except BaseException:
-            self._lose(worker)
-            raise
-        self._give_back(worker)
-        if "unsendable" in answer:
-            raise CrashError(f"its result cannot be sent: {answer['unsendable']}")
-        return answer["outcome"]
-
-    async def _take(self) -> _Worker:
-        while not self._idle:
-            if self._count < self._size:
-                self._count += 1
-                try:
-                    return await self._spawn()
-                except BaseException:
-                    self._count -= 1
-                    self._wake()
-                    raise
-            turn = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
+            worker = await self._worker(room)
             try:
-                await turn
+                answer = await worker.ask(request, voice)
+                unsendable = "unsendable" in answer
+                outcome = None if unsendable else read(answer["outcome"])
+            except CrashError:
+                worker.end()
+                how = await worker.how()
+                self._lose(worker)
+                raise CrashError(how) from None
+            except (LookupError, TypeError, ValueError):
+                self._lose(worker)
+                raise CrashError("its worker process answered nonsense and was ended") from None
             except BaseException:
-                if turn.done() and not turn.cancelled():
-                    self._wake()  # the turn was ours already: pass it on
+                self._lose(worker)
                 raise
-        return self._idle.pop()
+            self._give_back(worker, worn=bool(answer.get("worn")))
+        finally:
+            self._leave(lane)
+        if outcome is None:
+            raise CrashError(f"its result cannot be sent: {str(answer['unsendable'])[:200]}")
+        return outcome
 
-    def _give_back(self, worker: _Worker) -> None:
-        if worker.is_closing():
+    async def _enter(self, lane: str) -> None:
+        if lane not in self._waiting and self._has_room(lane):
+            self._busy[lane] += 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(lane, deque()).append(turn)
+        try:
+            await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled():
+                self._leave(lane)  # the turn was ours already: pass it on
+            raise
+
+    def _has_room(self, lane: str) -> bool:
+        return self._busy[lane] < self._size - self._busy.total()
+
+    def _leave(self, lane: str) -> None:
+        self._busy[lane] -= 1
+        if not self._busy[lane]:
+            del self._busy[lane]
+        for name in [*self._waiting]:
+            turns = self._waiting.pop(name)
+            while turns and turns[0].done():
+                turns.popleft()
+            if turns and self._has_room(name):
+                self._busy[name] += 1
+                turns.popleft().set_result(None)
+            if turns:
+                self._waiting[name] = turns
+
+    async def _worker(self, room: str) -> Worker:
+        for worker in reversed(self._idle):
+            if worker.room == room:
+                self._idle.remove(worker)
+                return worker
+        while self._idle and self.workers > self._size:
+            self._lose(self._idle.pop(0))
+        return await self._spawn(room)
+
+    def _give_back(self, worker: Worker, *, worn: bool) -> None:
+        if worn or worker.is_closing():
             self._lose(worker)
             return
         self._idle.append(worker)
-        self._wake()
+        if len(self._idle) > KEPT:
+            self._lose(self._idle.pop(0))
 
-    def _lose(self, worker: _Worker) -> None:
+    def _lose(self, worker: Worker) -> None:
         worker.end()
-        self._count -= 1
-        self._wake()
+        self._alive.pop(worker.pid, None)
 
-    def _wake(self) -> None:
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-
-    async def _spawn(self) -> _Worker:
+    async def _spawn(self, room: str) -> Worker:
+        if self.fault:
+            raise CrashError(self.fault)
         ours, theirs = socket.socketpair()
         try:
             self._zygote.spawn(theirs)
@@ -130,128 +187,56 @@ class Pool:
             raise CrashError(f"no worker can be started: {error.strerror}") from None
         finally:
             theirs.close()
-        _, worker = await asyncio.get_running_loop().create_connection(_Worker, sock=ours)
+        _, worker = await asyncio.get_running_loop().create_connection(lambda: Worker(room, self._overdue), sock=ours)
         try:
-            await worker.born
+            await asyncio.shield(worker.born)
         except BaseException:
-            worker.end()
+            worker.give_up()
             raise
         self._alive[worker.pid] = worker
         return worker
+
+    def _overdue(self) -> None:
+        """A fork server that forks no more, such as one that a tool stopped, is replaced."""
+        logger.error("The fork server does not answer and is replaced")
+        for pid, number in ((self._zygote.pid, signal.SIGCONT), (self._server, signal.SIGKILL)):
+            if pid:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, number)
 
     def _read_news(self) -> None:
         try:
             data = self._zygote.control.recv(65_536)
         except BlockingIOError:
             return
+        except ConnectionError:
+            data = b""
         if not data and self._loop is not None:
             self._loop.remove_reader(self._zygote.control.fileno())
+            self.fault = BROKEN
+            logger.critical("The fork server was killed: %s", BROKEN)
+            self._forget_all()
         for message in self._news.feed(data):
-            worker = self._alive.pop(message["died"], None)
-            if worker is None:
+            if "server" in message:
+                if self._server:
+                    logger.error("The fork server was killed; it is started anew, and calls that were running fail")
+                self._server = message["server"]
+                self._forget_all()
                 continue
-            worker.died(message["status"])
-            if worker in self._idle:
-                self._idle.remove(worker)
-                self._lose(worker)
+            worker = self._alive.pop(message["died"], None)
+            if worker is not None:
+                worker.died(message["status"])
+                if worker in self._idle:
+                    self._idle.remove(worker)
+                    self._lose(worker)
+                elif self._loop is not None:
+                    # Its last words may be unread yet; but what it forked may hold the connection open for ever.
+                    self._loop.call_later(LAST_WORDS, worker.end)
 
-
-class _Worker(asyncio.Protocol):
-    """The connection to one worker."""
-
-    def __init__(self) -> None:
-        self.pid = 0
-        self.born: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.death: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._transport: asyncio.Transport | None = None
-        self._frames = wire.Unpacker()
-        self._number = 0
-        self._answer: asyncio.Future[Any] | None = None
-        self._voice: Voice | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            for message in self._frames.feed(data):
-                self._take(message)
-        except (wire.FrameError, KeyError, TypeError, ValueError):
-            self.end()  # it does not keep to the protocol: whatever it is now, it is no worker of ours
-
-    def _take(self, message: Any) -> None:
-        if "ready" in message and not self.born.done():
-            self.pid = int(message["ready"])
-            self.born.set_result(None)
-        elif "progress" in message:
-            if self._voice is not None:
-                self._voice.progress(*message["progress"])
-        elif "log" in message:
-            if self._voice is not None:
-                self._voice.log(*message["log"])
-        elif self._answer is None or self._answer.done() or message["number"] != self._number:
-            raise ValueError("an answer that nobody asked for")
-        else:
-            self._answer.set_result(message)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        del exc
-        for future in (self.born, self._answer):
-            if future is not None and not future.done():
-                future.set_exception(CrashError("its worker ended"))
-
-    def died(self, status: int) -> None:
-        """Note how the process ended: its exit status, or the negative number of the signal."""
-        if not self.death.done():
-            self.death.set_result(status)
-
-    def is_closing(self) -> bool:
-        """Whether the connection is on its way out."""
-        return self._transport is None or self._transport.is_closing()
-
-    async def ask(self, request: Mapping[str, Any], voice: Voice | None) -> Any:
-        """Send a request and await the message that answers it.
-
-        Raises:
-            CrashError: the connection ended first.
-            FrameError: the request is too long.
-        """
-        # The number cannot be guessed, so a worker that hostile code took over cannot answer the next call beforehand.
-        self._number = secrets.randbits(63)
-        frame = wire.pack([self._number, request])
-        if self._transport is None or self._transport.is_closing():
-            raise CrashError("its worker ended")
-        self._voice = voice
-        self._answer = asyncio.get_running_loop().create_future()
-        try:
-            self._transport.write(frame)
-            return await self._answer
-        finally:
-            self._answer = self._voice = None
-
-    def end(self) -> None:
-        """Kill the worker with everything that it started."""
-        if self._transport is not None:
-            self._transport.abort()
-        if self.pid:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
-
-
-async def _status_of(worker: _Worker) -> int | None:
-    """How a worker ended whose connection just did; the fork server's report follows at once."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(1.0):
-            return await asyncio.shield(worker.death)
-    return None
-
-
-def _how(status: int | None) -> str:
-    if status is None:
-        return "its worker process ended"
-    if status < 0:
-        with contextlib.suppress(ValueError):
-            return f"its worker process was ended by {signal.Signals(-status).name}"
-        return f"its worker process was ended by signal {-status}"
-    return f"its worker process exited with status {status}"
+    def _forget_all(self) -> None:
+        """All workers died with their fork server, which cannot report it any more."""
+        for worker in self._alive.values():
+            worker.died(None)
+            worker.end()
+        self._alive.clear()
+        self._idle.clear()

@@ -13,8 +13,10 @@ from typing import Any, Final
 from pydantic_core import from_json, to_json
 
 HEADER: Final = struct.Struct(">I")
-LIMIT: Final = 64 * 1024 * 1024
-"""Bytes of one frame; a longer one ends the worker that sends it."""
+LIMIT: Final = 8 * 1024 * 1024
+"""Bytes of one frame; a longer one ends the worker that sends it. Reading one must not hold up the loop."""
+PARTS: Final = 200_000
+"""Arrays and objects in one frame, of which a few bytes of JSON can state so many that they fill the host's memory."""
 
 
 class FrameError(Exception):
@@ -30,6 +32,8 @@ def pack(message: Any) -> bytes:
     body = to_json(message, inf_nan_mode="null")
     if len(body) > LIMIT:
         raise FrameError(f"a message of {len(body):,} bytes is over the limit of {LIMIT:,}")
+    if has_too_many_parts(body):
+        raise FrameError(f"a message of more than {PARTS:,} arrays and objects is over the limit")
     return HEADER.pack(len(body)) + body
 
 
@@ -39,7 +43,7 @@ class Unpacker:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[Any]:
+    def feed(self, data: bytes | memoryview) -> Iterator[Any]:
         """Take bytes and yield each message that is complete.
 
         Raises:
@@ -55,10 +59,18 @@ class Unpacker:
                 return
             body = bytes(self._buffer[HEADER.size : end])
             del self._buffer[:end]
+            if has_too_many_parts(body):
+                raise FrameError(f"a frame of more than {PARTS:,} arrays and objects")
             try:
-                yield from_json(body)
+                message = from_json(body)
             except ValueError:
                 raise FrameError("a frame holds no JSON") from None
+            yield message
+
+
+def has_too_many_parts(body: bytes) -> bool:
+    """Whether JSON may state more arrays and objects than are taken; brackets within strings count too."""
+    return len(body) > PARTS and body.count(b"[") + body.count(b"{") > PARTS
 
 
 def receive(connection: socket.socket) -> Any | None:

@@ -1,12 +1,13 @@
 """The fork server: a copy of the process, made before it has threads, from which workers are forked in milliseconds.
 
-It holds the loaded plugins and nothing of the protocol. It never runs a tool; its children do.
+It holds the loaded plugins and nothing of the protocol, and never runs a tool; its children do. Above it stands a
+keeper, the pristine copy, which does nothing but wait and start the fork server anew should it ever end: a tool that
+runs as the same user can kill its parent, and must not take all later calls along.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import os
 import resource
@@ -15,23 +16,30 @@ import signal
 import socket
 import sys
 import threading
+import time
 import traceback
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal, NoReturn
+from collections.abc import Callable, Collection
+from typing import Final, NoReturn
 
-from sanctuary_host import calling
 from sanctuary_host.containment import wire
+from sanctuary_host.containment.output import Output
+from sanctuary_host.containment.worker import Work, adopt_orphans, die_with, live
 
-Work = Callable[[Mapping[str, Any]], Any]
-"""What a worker does with a request; its result must be JSON."""
-
-PR_SET_PDEATHSIG: Final = 1
 KEPT_VARIABLES: Final = frozenset({"HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TMPDIR", "TZ"})
 """What of the host's environment a worker sees: nothing that could be a secret."""
+PAUSE: Final = 0.2
+"""Seconds before a fork server that ended is started anew, so that one that cannot live does not spin."""
+FAREWELL: Final = 1.0
+"""Seconds in which the fork server ends whatever its workers started."""
 
 
 class Zygote:
-    """The host's handle on its fork server."""
+    """The host's handle on its fork server.
+
+    Attributes:
+        pid: the keeper's process id.
+        control: where workers are asked for, and deaths reported.
+    """
 
     def __init__(self, pid: int, control: socket.socket) -> None:
         self.pid = pid
@@ -52,16 +60,13 @@ class Zygote:
             raise RuntimeError(f"a plugin started threads at import ({names}); start them when they are first needed")
         host_end, server_end = socket.socketpair()
         gc.collect()
-        parent = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            try:
-                host_end.close()
-                _serve(server_end, work, parent)
-            except BaseException:  # noqa: BLE001  # nothing may return into the host's code from here
-                traceback.print_exc()
-            finally:
-                os._exit(1)
+        host = os.getpid()
+
+        def keep() -> None:
+            host_end.close()
+            _keep(server_end, work, host)
+
+        pid = _fork(keep)
         server_end.close()
         return cls(pid, host_end)
 
@@ -70,115 +75,142 @@ class Zygote:
         socket.send_fds(self.control, [b"w"], [connection.fileno()])
 
     def stop(self) -> None:
-        """End the server; its workers die with it."""
+        """End the server, its workers, and whatever they started."""
         self.control.close()
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, 0)
+            deadline = time.monotonic() + FAREWELL
+            while os.waitpid(self.pid, os.WNOHANG) == (0, 0):
+                if time.monotonic() > deadline:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(self.pid, signal.SIGKILL)
+                    os.waitpid(self.pid, 0)
+                    return
+                time.sleep(0.002)
 
 
-def _serve(control: socket.socket, work: Work, parent: int) -> NoReturn:
-    _die_with(parent)
+def _fork(child: Callable[[], None]) -> int:
+    """Fork a process that runs `child` and never returns into the code of its parent."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        child()
+        os._exit(0)
+    except BaseException:  # noqa: BLE001  # as the first line says
+        traceback.print_exc()
+    finally:
+        os._exit(1)
+
+
+def _keep(control: socket.socket, work: Work, host: int) -> NoReturn:
+    die_with(host)
+    adopt_orphans()
     os.setsid()  # a terminal's Ctrl-C is for the host, which then ends its calls in order
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     _only_standard_files(control.fileno())
     for name in [*os.environ]:
         if name not in KEPT_VARIABLES:
             del os.environ[name]
     gc.freeze()  # what exists now stays shared: no collection touches its pages
+    keeper = os.getpid()
+    while True:
+        server = _fork(lambda: _serve(control, work, keeper))
+        with contextlib.suppress(OSError):  # the host may be on its way out already
+            control.sendall(wire.pack({"server": server}))
+        while (ended := os.wait())[0] != server:
+            pass
+        _end_strays(())
+        if ended[1] == 0:
+            os._exit(0)
+        time.sleep(PAUSE)
+
+
+def _serve(control: socket.socket, work: Work, keeper: int) -> NoReturn:
+    die_with(keeper)
+    adopt_orphans()
     reader, writer = os.pipe()
     os.set_blocking(reader, False)  # the standard library's own order
     os.set_blocking(writer, False)  # as above
     signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
     signal.set_wakeup_fd(writer)
+    workers: set[int] = set()
     while True:
         ready, _, _ = select.select([control.fileno(), reader], [], [])
         if reader in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(reader, 4096)
-            _report_deaths(control)
+            ended = [one for one in _reaped() if one[0] in workers]
+            workers.difference_update(pid for pid, _ in ended)
+            _end_strays(workers)
+            try:
+                for pid, status in ended:
+                    control.sendall(wire.pack({"died": pid, "status": os.waitstatus_to_exitcode(status)}))
+            except OSError:  # nobody hears of it any more
+                _end_all(workers)
         if control.fileno() in ready:
-            message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+            try:
+                message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+            except ConnectionError:
+                message, descriptors = b"", []
             if not message:
-                os._exit(0)
+                _end_all(workers)
             for descriptor in descriptors:
-                _fork_worker(control, (reader, writer), descriptor, work)
+                workers.add(_fork_worker(control, (reader, writer), descriptor, work))
+                os.close(descriptor)
 
 
-def _fork_worker(control: socket.socket, pipe: tuple[int, int], descriptor: int, work: Work) -> None:
-    zygote = os.getpid()
-    if os.fork() == 0:
-        try:
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            control.close()
-            for end in pipe:
-                os.close(end)
-            _die_with(zygote)
-            os.setsid()  # its own process group, which is killed as a whole
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the host wants it no more
-                _work(socket.socket(fileno=descriptor), work)
-            os._exit(0)
-        except BaseException:  # noqa: BLE001  # a worker ends here, whatever happened
-            traceback.print_exc()
-        finally:
-            os._exit(1)
-    os.close(descriptor)
+def _fork_worker(control: socket.socket, pipe: tuple[int, int], descriptor: int, work: Work) -> int:
+    server = os.getpid()
+
+    def be_worker() -> None:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        control.close()
+        for end in pipe:
+            os.close(end)
+        die_with(server)
+        adopt_orphans()
+        os.setsid()  # its own process group, which is killed as a whole
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the host wants it no more
+            live(socket.socket(fileno=descriptor), work)
+
+    return _fork(be_worker)
 
 
-def _report_deaths(control: socket.socket) -> None:
-    while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if pid == 0:
-            return
-        control.sendall(wire.pack({"died": pid, "status": os.waitstatus_to_exitcode(status)}))
+def _reaped() -> list[tuple[int, int]]:
+    """The children that ended since the last time, with their wait statuses."""
+    ended: list[tuple[int, int]] = []
+    with contextlib.suppress(ChildProcessError):
+        while (one := os.waitpid(-1, os.WNOHANG))[0]:
+            ended.append(one)
+    return ended
 
 
-def _work(connection: socket.socket, work: Work) -> None:
-    """A worker's life: one request at a time, until the host closes the connection."""
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123  # /proc
-        file.write("1000")  # when memory runs out, the kernel takes a worker and not the host
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    base = _address_space()
-    connection.sendall(wire.pack({"ready": os.getpid()}))
-    while (asked := wire.receive(connection)) is not None:
-        number, request = asked
-        if base:
-            _, hard = resource.getrlimit(resource.RLIMIT_AS)
-            resource.setrlimit(resource.RLIMIT_AS, (base + request["memory"] * 1024 * 1024, hard))
-        calling.voice.set(_Voice(connection))
-        answer = work(request)
-        try:
-            frame = wire.pack({"number": number, "outcome": answer})
-        except (wire.FrameError, ValueError) as error:
-            frame = wire.pack({"number": number, "unsendable": str(error)})
-        connection.sendall(frame)
+def _end_strays(known: Collection[int]) -> None:
+    """Kill the children that are not `known`: what a worker started in a session of its own, inherited at its death."""
+    with contextlib.suppress(OSError), open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:  # noqa: PTH123  # /proc
+        for pid in map(int, file.read().split()):
+            if pid not in known:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
 
 
-class _Voice:
-    """Progress and log messages go to the host as frames ahead of the outcome."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-
-    def progress(self, done: float, total: float | None, message: str | None) -> None:
-        self._connection.sendall(wire.pack({"progress": [done, total, message]}))
-
-    def log(self, level: calling.LogLevel, data: Any) -> None:
-        self._connection.sendall(wire.pack({"log": [level, data]}))
-
-
-def _die_with(parent: int, number: Literal[9] = 9) -> None:
-    """Have the kernel kill this process when its parent ends."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
-    if os.getppid() != parent:  # it ended before the kernel was told
-        os._exit(1)
+def _end_all(workers: Collection[int]) -> NoReturn:
+    """The host is gone: so is everything that was started for it."""
+    for pid in workers:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+    deadline = time.monotonic() + FAREWELL / 2
+    while time.monotonic() < deadline:
+        _end_strays(())
+        _reaped()
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            time.sleep(0.002)
+            continue
+        break
+    os._exit(0)
 
 
 def _only_standard_files(kept: int) -> None:
@@ -193,14 +225,4 @@ def _only_standard_files(kept: int) -> None:
     os.dup2(2, 1)
     # Whoever replaced these objects in the host did so for the host; here they are the descriptors again.
     sys.stdin = os.fdopen(0, "r", closefd=False)
-    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
-    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
-
-
-def _address_space() -> int:
-    """Bytes of address space that this process has mapped; 0 where the platform does not tell."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  # /proc
-            return int(file.read().split()[0]) * resource.getpagesize()
-    except OSError:
-        return 0
+    sys.stdout, sys.stderr = Output(1), Output(2)

@@ -139,12 +139,24 @@ class _Pretty(logging.Formatter):
         fields = fields_of(record)
         colour = LEVEL_COLOURS.get(record.levelname, "0")
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
-        # One record, one line: whatever a caller got into a message cannot forge another.
-        sentence = "".join(part if part.isprintable() else repr(part)[1:-1] for part in record.getMessage())
-        detail = "".join(f"  {key}={value}" for key, value in fields.items() if key not in {"traceback", "event"})
+        # One record, one line: whatever a caller got into a message cannot forge another, nor command the terminal.
+        sentence = _printable(record.getMessage())
+        shown = {key: value for key, value in fields.items() if key not in {"traceback", "event"}}
+        detail = "".join(f"  {key}={_printable(str(value))}" for key, value in shown.items())
         line = f"{clock} \x1b[{colour}m{record.levelname.lower():8}\x1b[0m {sentence}\x1b[2m{detail}\x1b[0m"
         trace = self.formatException(record.exc_info) if record.exc_info else fields.get("traceback")
-        return f"{line}\n{trace}" if trace else line
+        return f"{line}\n{_indented(str(trace))}" if trace else line
+
+
+def _indented(trace: str) -> str:
+    """A traceback, whose lines cannot be taken for records."""
+    return "\n".join(f"         {_printable(line)}" for line in trace.splitlines())
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
 
 
 def _timestamp(seconds: float) -> str:

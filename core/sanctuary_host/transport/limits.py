@@ -19,6 +19,8 @@ class Limits:
         buffer: bytes of notifications that wait for one reader; what does not fit is dropped, replies never are.
         hopeless: bytes of replies that wait for one reader before its connection is cut at once.
         pending: calls in flight on one connection whose answers share a stream.
+        connections: HTTP connections, of which the one that is silent for longest makes room for a new one.
+        silence: seconds for which an HTTP connection may be open without a request on it.
         shutdown: seconds that calls in flight get when the server stops.
     """
 
@@ -30,6 +32,8 @@ class Limits:
     buffer: int = 1024 * 1024
     hopeless: int = 64 * 1024 * 1024
     pending: int = 1024
+    connections: int = 2048
+    silence: float = 75.0
     shutdown: float = 10.0
 
 

@@ -19,6 +19,10 @@ REQUEST_CANCELLED: Final = -32800
 """The error code with which a cancelled request is answered, as in the language server protocol."""
 CORRELATION: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
+PARTS: Final = 200_000
+"""Arrays and objects in one message: four megabytes of `[],` would hold up everybody for seconds. Brackets within
+strings count too, since only parsing would tell them apart."""
+
 
 class RefusedError(Exception):
     """A message is not served; the text is a sentence for the client.
@@ -75,8 +79,11 @@ def decode(data: bytes | bytearray | memoryview) -> Message:
     Raises:
         RefusedError: it is not one.
     """
+    body = bytes(data)
+    if len(body) > PARTS and body.count(b"[") + body.count(b"{") > PARTS:
+        raise RefusedError(f"the message has more than {PARTS:,} brackets; send it in smaller pieces")
     try:
-        message = from_json(bytes(data), allow_inf_nan=False)
+        message = from_json(body, allow_inf_nan=False)
     except ValueError as error:
         # The parser's words name a position, never the content.
         raise RefusedError(f"the message is not JSON: {error}", code=PARSE_ERROR) from None

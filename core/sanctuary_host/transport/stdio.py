@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import queue
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from sanctuary_host.calls import Calls
 from sanctuary_host.transport.duplex import Duplex
@@ -19,6 +20,10 @@ from sanctuary_host.transport.messages import Message, RefusedError, decode
 from sanctuary_host.transport.session import Session
 from sanctuary_host.transport.streams import Stream, line
 
+logger = logging.getLogger(__name__)
+
+GRACE: Final = 1.0
+"""Seconds for what was stopped to be answered."""
 PIECE: Final = 64 * 1024
 """Bytes that are read at once."""
 AHEAD: Final = 16
@@ -51,8 +56,10 @@ async def serve(
     reader = _Reader(source)
     stream = Stream(limits, line)
     duplex = Duplex(kernel, Session(kernel), stream, limits, self_contained=True)
-    writer = asyncio.create_task(stream.run(_Writer(sink).write))
+    sinking = _Writer(sink)
+    writer = asyncio.create_task(stream.run(sinking.write))
     writer.add_done_callback(lambda _: reader.stop())
+    waits = False  # somebody does not let us come to an end
     stopper = asyncio.create_task(_stop_with(stop, reader)) if stop is not None else None
     try:
         async for text in _lines(reader, limits.message):
@@ -64,16 +71,44 @@ async def serve(
                 await duplex.take(message)
         duplex.session.hang_up()
         kernel.end_listening()
-        stopped = stop is not None and stop.is_set()
-        await duplex.finish(limits.shutdown if stopped else None)
+        waits = not await _patiently(asyncio.ensure_future(duplex.finish()), stop, sinking, kernel, limits)
     finally:
         if stopper is not None:
             stopper.cancel()
         await duplex.close()
-        await duplex.finish(limits.shutdown)
+        await duplex.finish(GRACE)
         stream.end()
-        with contextlib.suppress(OSError):  # the client closed its end of the pipe
+        if waits:
+            await asyncio.wait({writer}, timeout=GRACE)
+            writer.cancel()
+        else:
+            await _patiently(writer, stop, sinking, kernel, limits)
+        with contextlib.suppress(OSError, asyncio.CancelledError):  # the client closed its end of the pipe
             await writer
+
+
+async def _patiently(
+    work: asyncio.Future[None], stop: asyncio.Event | None, writer: _Writer, kernel: Kernel, limits: Limits
+) -> bool:
+    """Wait for `work` as long as it goes on, and cancel it when it does not; says whether it came to its end.
+
+    Once the service is to stop, it has `Limits.shutdown` seconds. Before, it may take its time as long as a call
+    runs, or the client reads.
+    """
+    stopping = asyncio.ensure_future(stop.wait()) if stop is not None else None
+    watched: set[asyncio.Future[Any]] = {work, stopping} if stopping is not None else {work}
+    while not work.done():
+        written = writer.written
+        stopped = stopping is not None and stopping.done()
+        await asyncio.wait({work} if stopped else watched, timeout=limits.shutdown, return_when=asyncio.FIRST_COMPLETED)
+        idle = not kernel.running and writer.written == written
+        if not work.done() and (stopped or (idle and not (stopping is not None and stopping.done()))):
+            logger.warning("gave up on what was still running, or on a client that does not read")
+            work.cancel()
+            break
+    if stopping is not None:
+        stopping.cancel()
+    return work.done()
 
 
 async def _stop_with(stop: asyncio.Event, reader: _Reader) -> None:
@@ -150,6 +185,7 @@ class _Writer:
     """Writes a descriptor in a thread, so that a client that does not read keeps nobody but itself waiting."""
 
     def __init__(self, sink: int) -> None:
+        self.written = 0
         self._sink = sink
         self._loop = asyncio.get_running_loop()
         self._work: queue.SimpleQueue[tuple[bytes, asyncio.Future[None]]] = queue.SimpleQueue()
@@ -172,7 +208,9 @@ class _Writer:
             try:
                 rest = memoryview(data)
                 while rest:
-                    rest = rest[os.write(self._sink, rest) :]
+                    count = os.write(self._sink, rest)
+                    self.written += count
+                    rest = rest[count:]
             except OSError as failed:
                 error = failed
             try:

@@ -12,6 +12,7 @@ from aiohttp import web
 from mcp_types import INTERNAL_ERROR
 
 from sanctuary_host.calls import Calls
+from sanctuary_host.transport.connections import Connections
 from sanctuary_host.transport.exchange import refusal
 from sanctuary_host.transport.guard import Guard
 from sanctuary_host.transport.health import Health
@@ -55,6 +56,7 @@ class Endpoints:
         guard = Guard(token, allowed_hosts, limits)
         self.streamable = Streamable(kernel, guard, limits, Modern(kernel, guard, limits), stateless=stateless)
         self.sse = Sse(kernel, guard, limits)
+        self.connections = Connections(limits)
         self.health = Health(kernel, guard, lambda: len(self.streamable.table) + len(self.sse))
 
     def application(self) -> web.Application:
@@ -72,7 +74,7 @@ class Endpoints:
             ("/metrics", self.health.metrics),
             ("/{path:.*}", _nothing),
         ):
-            application.router.add_route("*", path, _refusing(handler))
+            application.router.add_route("*", path, self._refusing(handler))
         return application
 
     async def drain(self) -> None:
@@ -89,12 +91,31 @@ class Endpoints:
             await asyncio.wait([answered], timeout=GRACE)
             answered.cancel()
 
+    def _refusing(self, handler: Handler) -> Handler:
+        """The handler, with refusals as responses."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            try:
+                with self.connections.asking(request):
+                    return await handler(request)
+            except RefusedError as error:
+                return refusal(error)
+            except ConnectionError:
+                raise
+            except Exception:
+                logger.exception("an HTTP request could not be answered")
+                return refusal(
+                    RefusedError("the request failed; the host's log has the details", code=INTERNAL_ERROR, status=500)
+                )
+
+        return handle
+
     async def _settled(self) -> None:
         while tasks := {one.task for one in self.kernel.running if one.task is not None}:
             await asyncio.wait(tasks)
 
     async def _living(self, _: web.Application) -> AsyncIterator[None]:
-        async with self.health.measured(), self.streamable.table.swept():
+        async with self.health.measured(), self.streamable.table.swept(), self.connections.watched():
             yield
 
 
@@ -125,33 +146,22 @@ async def serving(
     runner = web.AppRunner(endpoints.application(), handler_cancellation=True, access_log=None, shutdown_timeout=GRACE)
     await runner.setup()
     try:
-        await web.SockSite(runner, sock, backlog=1024).start()
+        server = runner.server
+        assert server is not None, "it was set up"
+        listening = await asyncio.get_running_loop().create_server(
+            # So many are accepted at once, before any can be refused.
+            lambda: endpoints.connections.accepted(server),
+            sock=sock,
+            backlog=min(1024, max(8, limits.connections // 2)),
+        )
         try:
             yield endpoints
         finally:
             # What comes now is answered with 503, which says more than a refused connection would.
             await endpoints.drain()
+            listening.close()
     finally:
         await runner.cleanup()
-
-
-def _refusing(handler: Handler) -> Handler:
-    """The handler, with refusals as responses."""
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except RefusedError as error:
-            return refusal(error)
-        except ConnectionError:
-            raise
-        except Exception:
-            logger.exception("an HTTP request could not be answered")
-            return refusal(
-                RefusedError("the request failed; the host's log has the details", code=INTERNAL_ERROR, status=500)
-            )
-
-    return handle
 
 
 async def _nothing(request: web.Request) -> web.StreamResponse:

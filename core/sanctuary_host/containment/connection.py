@@ -1,0 +1,180 @@
+"""The host's side of one worker: its birth, the one question at a time, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from sanctuary_host.calling import Voice
+from sanctuary_host.containment import wire
+
+PIECE: Final = 16 * 1024
+"""Bytes that are read at once, so that a worker which talks without end keeps the loop for a few milliseconds only."""
+TALK: Final = 100
+"""Messages in one piece from which on the worker is not listened to for a while."""
+SILENCE: Final = 0.02
+"""Seconds for which it is not."""
+OVERDUE: Final = 5.0
+"""Seconds within which a worker is born."""
+
+
+class CrashError(Exception):
+    """The worker ended in the middle of the call; the message says how."""
+
+
+class Worker(asyncio.BufferedProtocol):
+    """The connection to one worker.
+
+    Args:
+        room: whose code runs in it.
+        overdue: called when it was not born in time.
+
+    Attributes:
+        pid: its process id; 0 until it is born.
+    """
+
+    def __init__(self, room: str, overdue: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self.room = room
+        self.pid = 0
+        self.born: asyncio.Future[None] = loop.create_future()
+        self.death: asyncio.Future[int | None] = loop.create_future()
+        self._birth = loop.call_later(OVERDUE, overdue)
+        self._loop = loop
+        self._piece = memoryview(bytearray(PIECE))
+        self._transport: asyncio.Transport | None = None
+        self._frames = wire.Unpacker()
+        self._number = 0
+        self._answer: asyncio.Future[Any] | None = None
+        self._voice: Voice | None = None
+        self._unwanted = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to put what arrives."""
+        del sizehint
+        return self._piece
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what arrived."""
+        count = 0
+        try:
+            for count, message in enumerate(self._frames.feed(self._piece[:nbytes]), 1):  # noqa: B007  # used below
+                self._take(message)
+        except (wire.FrameError, LookupError, TypeError, ValueError):
+            self.end()  # it does not keep to the protocol: whatever it is now, it is no worker of ours
+        if count >= TALK and self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+            self._loop.call_later(SILENCE, self._listen)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Whoever waits for it waits in vain."""
+        del exc
+        self._birth.cancel()
+        for future in (self.born, self._answer):
+            if future is not None and not future.done():
+                future.set_exception(CrashError("its worker ended"))
+
+    def died(self, status: int | None) -> None:
+        """Note how the process ended: its exit status, the negative number of the signal, or `None` where unknown."""
+        if not self.death.done():
+            self.death.set_result(status)
+
+    def is_closing(self) -> bool:
+        """Whether the connection is on its way out."""
+        return self._transport is None or self._transport.is_closing()
+
+    async def ask(self, request: Mapping[str, Any], voice: Voice | None) -> Any:
+        """Send a request and await the message that answers it.
+
+        Raises:
+            CrashError: the connection ended first.
+            FrameError: the request is too long.
+        """
+        # The number cannot be guessed, so a worker that hostile code took over cannot answer the next call beforehand.
+        self._number = secrets.randbits(63)
+        frame = wire.pack([self._number, request])
+        if self._transport is None or self._transport.is_closing():
+            raise CrashError("its worker ended")
+        self._voice = voice
+        self._answer = self._loop.create_future()
+        try:
+            self._transport.write(frame)
+            return await self._answer
+        finally:
+            self._answer = self._voice = None
+
+    async def how(self) -> str:
+        """How a worker ended whose connection just did; the fork server's report follows at once."""
+        status: int | None = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                status = await asyncio.shield(self.death)
+        if status is None:
+            return "its worker process ended"
+        if status < 0:
+            with contextlib.suppress(ValueError):
+                return f"its worker process was ended by {signal.Signals(-status).name}"
+            return f"its worker process was ended by signal {-status}"
+        return f"its worker process exited with status {status}"
+
+    def give_up(self) -> None:
+        """Nobody waits for its birth any more: end it as soon as it is there to be ended."""
+        self._unwanted = True
+        if self.pid or self.is_closing():
+            self.end()
+
+    def end(self) -> None:
+        """Kill the worker with everything that it started."""
+        if self._transport is not None:
+            self._transport.abort()
+        if self.pid:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def _listen(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _take(self, message: Any) -> None:
+        if not self.born.done():
+            self.pid = int(message["ready"])
+            self._birth.cancel()
+            self.born.set_result(None)
+            if self._unwanted:
+                self.end()
+        elif self._answer is None or self._answer.done() or message["number"] != self._number:
+            # A thread that a call left behind may still speak; an answer that nobody asked for is another matter.
+            if message.keys() & {"outcome", "unsendable"}:
+                raise ValueError("an answer that nobody asked for")
+        elif "progress" in message:
+            done, total, text = message["progress"]
+            if self._voice is not None:
+                self._voice.progress(_number(done), None if total is None else _number(total), _text(text))
+        elif "log" in message:
+            level, data = message["log"]
+            if self._voice is not None:
+                self._voice.log(level, data)
+        else:
+            self._answer.set_result(message)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError("progress is a number")
+    return value
+
+
+def _text(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError("a message is text")
+    return value

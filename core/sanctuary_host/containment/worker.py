@@ -1,0 +1,155 @@
+"""Inside a worker process: one request at a time, as long as the process stays as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import locale
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+
+from sanctuary_host import calling
+from sanctuary_host.containment import wire
+
+Work = Callable[[Mapping[str, Any]], Any]
+"""What a worker does with a request; its result must be JSON."""
+
+PR_SET_PDEATHSIG: Final = 1
+PR_SET_CHILD_SUBREAPER: Final = 36
+MIB: Final = 1024 * 1024
+LEAK: Final = 64
+"""Descriptors that calls may leave open before their worker is replaced."""
+LOOKED_AT: Final = (signal.SIGALRM, signal.SIGCHLD, signal.SIGINT, signal.SIGPIPE, signal.SIGTERM, signal.SIGUSR1)
+"""Signals whose handlers a call must leave as they were."""
+
+
+def live(connection: socket.socket, work: Work) -> None:
+    """A worker's life: one request at a time, until the host closes the connection or a call left something behind."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123  # /proc
+        file.write("1000")  # when memory runs out, the kernel takes a worker and not the host
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    base = _address_space()
+    before = _state()
+    lock = threading.Lock()
+    connection.sendall(wire.pack({"ready": os.getpid()}))
+    worn = False
+    while not worn and (asked := wire.receive(connection)) is not None:
+        number, request = asked
+        allowed = request["memory"] * MIB
+        if base:
+            _, hard = resource.getrlimit(resource.RLIMIT_AS)
+            resource.setrlimit(resource.RLIMIT_AS, (base + allowed, hard))
+        calling.voice.set(_Voice(connection, number, lock))
+        answer = work(request)
+        # What a call changed of its process would be the next caller's surprise, and half of its memory already used.
+        worn = _state() != before or (base > 0 and _address_space() > base + allowed // 2)
+        try:
+            frame = wire.pack({"number": number, "outcome": answer, "worn": worn})
+        except (wire.FrameError, ValueError) as error:
+            frame = wire.pack({"number": number, "unsendable": str(error), "worn": worn})
+        with lock:
+            connection.sendall(frame)
+
+
+def die_with(parent: int, number: Literal[9] = 9) -> None:
+    """Have the kernel kill this process when its parent ends."""
+    _prctl(PR_SET_PDEATHSIG, number)
+    if os.getppid() != parent:  # it ended before the kernel was told
+        os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Be the parent of what this process's children leave behind, so that nothing gets away."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+
+
+class _Voice:
+    """Progress and log messages go to the host as frames ahead of the outcome."""
+
+    def __init__(self, connection: socket.socket, number: int, lock: threading.Lock) -> None:
+        self._connection = connection
+        self._number = number
+        self._lock = lock
+
+    def progress(self, done: float, total: float | None, message: str | None) -> None:
+        self._say({"progress": [done, total, message], "number": self._number})
+
+    def log(self, level: calling.LogLevel, data: Any) -> None:
+        self._say({"log": [level, data], "number": self._number})
+
+    def _say(self, message: Mapping[str, Any]) -> None:
+        frame = wire.pack(message)
+        with self._lock:  # a tool may speak from several threads
+            self._connection.sendall(frame)
+
+
+def _state() -> tuple[object, ...]:
+    """What of the process a call can change for those that come after it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return (
+        mask,
+        _cwd(),
+        *(_identity(descriptor) for descriptor in range(3)),
+        _next_descriptor() // LEAK,
+        threading.active_count(),
+        _has_children(),
+        sys.getrecursionlimit(),
+        locale.setlocale(locale.LC_ALL),
+        *(signal.getsignal(number) for number in LOOKED_AT),
+        signal.getitimer(signal.ITIMER_REAL)[0] > 0,
+        *os.environ.items(),
+    )
+
+
+def _cwd() -> str | None:
+    try:
+        return os.getcwd()  # noqa: PTH109  # a string is all that is compared
+    except OSError:  # the folder is gone
+        return None
+
+
+def _identity(descriptor: int) -> tuple[int, int] | None:
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _next_descriptor() -> int:
+    """The lowest descriptor that is free, which tells how many are open."""
+    try:
+        descriptor = os.dup(0)
+    except OSError:
+        return -1
+    os.close(descriptor)
+    return descriptor
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _address_space() -> int:
+    """Bytes of address space that this process has mapped; 0 where the platform does not tell."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  # /proc
+            return int(file.read().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 0
