@@ -66,8 +66,8 @@ def calculate(
         return _answer(run(expression, precision), precision)
     except RecursionError:
         raise ToolError("the expression is nested too deeply; name parts of it with x = ...") from None
-    except (OverflowError, MemoryError):
-        raise ToolError("a number in this calculation is out of range") from None
+    except (ArithmeticError, ValueError, MemoryError):
+        raise ToolError("a number in this calculation is out of range, or the function has no value there") from None
 
 
 def _answer(outcome: Outcome, precision: int) -> Calculation:
@@ -121,9 +121,7 @@ class Algebra:
 @tool(read_only=True, timeout=10)
 def math_symbolic(  # a tool's parameters are passed by name
     operation: Operation,
-    expression: Annotated[
-        str, Field(description="Such as x^2-4; solve: also 'x+y=3; x-y=1', 'x^2<4'", max_length=2000)
-    ],
+    expression: Annotated[str, Field(description="x^2-4; solve: also 'x+y=3; x-y=1', 'x^2<4'", max_length=2000)],
     variable: Annotated[str, Field(description="If there are several")] = "",
     at: Annotated[
         str,

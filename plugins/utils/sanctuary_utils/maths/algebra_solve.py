@@ -13,6 +13,7 @@ from sanctuary_utils.maths.algebra_tree import Builder, names_in
 from sanctuary_utils.maths.roots import SCAN, numeric_roots
 from sanctuary_utils.maths.syntax import Comparison, Node, Power, Product, children
 
+MAX_COMPLEX_DEGREE: Final = 40
 RELATIONS: Final = {"<": "Lt", "<=": "Le", ">": "Gt", ">=": "Ge"}
 
 
@@ -99,12 +100,11 @@ def _equation(problem: _Problem, equation: Any, symbol: Any) -> Solutions:
         space = sympy.Interval.open(0, sympy.oo)
     # With assumptions on the symbol itself sympy drops conditions; the set says the same.
     bare = sympy.Dummy(str(symbol))
-    known = _polynomial_roots(builder, equation.subs(symbol, bare), bare) if domain != "complex" else None
+    known = _polynomial_roots(builder, equation.subs(symbol, bare), bare, real=domain != "complex")
     found = sympy.solveset(equation.subs(symbol, bare), bare, space) if known is None else known & space
     if isinstance(found, sympy.FiniteSet):
-        allowed = [
-            value for value in found if problem.allows(symbol, value) and _holds(builder, equation, symbol, value)
-        ]
+        tested = [value for value in found if known is not None or _holds(builder, equation, symbol, value)]
+        allowed = [value for value in tested if problem.allows(symbol, value)]
         if not allowed:
             return Solutions("no solution", notes=["what seems to solve it makes a denominator 0 or fails the test"])
         return _listed(builder, allowed, symbol)
@@ -118,15 +118,25 @@ def _equation(problem: _Problem, equation: Any, symbol: Any) -> Solutions:
     return _by_other_means(problem, equation, symbol)
 
 
-def _polynomial_roots(builder: Builder, equation: Any, symbol: Any) -> Any:
-    """The real roots of a polynomial with rational coefficients, all of them; `None` where it is something else."""
+def _polynomial_roots(builder: Builder, equation: Any, symbol: Any, *, real: bool) -> Any:
+    """The roots of a polynomial with rational coefficients, all of them; `None` where it is something else."""
     sympy = builder.sympy
     if not equation.is_polynomial(symbol):
         return None
     polynomial = sympy.Poly(equation, symbol)
     if not all(factor.is_Rational for factor in polynomial.all_coeffs()) or polynomial.degree() < 3:
         return None
-    return sympy.FiniteSet(*(_radical(builder, root) for root in sympy.real_roots(polynomial)))
+    if not real and polynomial.degree() > MAX_COMPLEX_DEGREE:
+        raise ToolError(
+            f"complex solutions are computed for degrees up to {MAX_COMPLEX_DEGREE}; domain real takes more"
+        )
+    if real:
+        return sympy.FiniteSet(*(_radical(builder, root) for root in sympy.real_roots(polynomial)))
+    found: list[Any] = []
+    for factor, _ in polynomial.factor_list()[1]:
+        exact = sympy.roots(factor, cubics=False, quartics=False)
+        found += exact if len(exact) == factor.degree() else factor.nroots(n=20, maxsteps=200)
+    return sympy.FiniteSet(*found)
 
 
 def _radical(builder: Builder, root: Any) -> Any:
@@ -156,14 +166,14 @@ def _listed(builder: Builder, solutions: list[Any], symbol: Any) -> Solutions:
         ordered.sort(key=lambda value: tuple(float(part) for part in sympy.N(value).as_real_imag()))
     lines, numeric = list[str](), list[str]()
     for value in ordered:
-        implicit = value.has(sympy.CRootOf)
+        implicit = value.has(sympy.CRootOf, sympy.Float)
         shown = numeric_text(value) if implicit else text_of(value)
         lines.append(f"{symbol} {'≈' if implicit else '='} {shown}")
         if not value.free_symbols:
             numeric.append(numeric_text(value))
     notes = (
         ["these roots are given as numbers: their forms in radicals are long, or there are none"]
-        if any(value.has(sympy.CRootOf) for value in ordered)
+        if any(value.has(sympy.CRootOf, sympy.Float) for value in ordered)
         else list[str]()
     )
     return Solutions("; ".join(lines), None if notes else sympy.FiniteSet(*ordered), numeric, notes)
@@ -174,7 +184,12 @@ def _no_solution(builder: Builder, equation: Any, symbol: Any, domain: str) -> S
     notes: list[str] = []
     if domain != "complex" and equation.is_polynomial(symbol) and equation.free_symbols == {symbol}:
         bare = sympy.Dummy(str(symbol))
-        roots = sympy.solveset(equation.subs(symbol, bare), bare, sympy.S.Complexes)
+        bare_equation = equation.subs(symbol, bare)
+        if sympy.degree(bare_equation, bare) > 10:
+            return Solutions(f"no {domain} solution")
+        roots = _polynomial_roots(builder, bare_equation, bare, real=False)
+        if roots is None:
+            roots = sympy.solveset(bare_equation, bare, sympy.S.Complexes)
         if isinstance(roots, sympy.FiniteSet) and roots:
             notes.append("complex solutions: " + _listed(builder, list(roots), symbol).text)
     word = {"real": "real ", "positive": "positive "}.get(domain, "")

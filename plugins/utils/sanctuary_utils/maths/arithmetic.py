@@ -238,11 +238,13 @@ def whole_root(work: Workspace, value: int, degree: int) -> int | None:
         return value
     if bits(value) <= degree:
         return None
-    for _ in range(4):
-        work.budget.divide(bits(value), bits(value))
+    work.budget.divide(bits(value), bits(value))
     if degree == 2:
         root = math.isqrt(value)
         return root if root * root == value else None
+    if bits(value) < 50 * degree:
+        near = round(2 ** (math.log2(value) / degree))
+        return next((root for root in (near - 1, near, near + 1) if root**degree == value), None)
     root = 1 << -(-bits(value) // degree)
     while True:  # Newton's method from above falls until it has reached the root
         work.budget.multiply(bits(value), bits(value))
@@ -319,6 +321,16 @@ def floor(work: Workspace, value: Scalar) -> int:
     return int(work.mp.floor(x))
 
 
+def floor_divide(work: Workspace, left: Scalar, right: Scalar) -> Scalar:
+    """The quotient rounded down."""
+    if is_zero(right):
+        raise ToolError(DIVISION_BY_ZERO)
+    if isinstance(left, int) and isinstance(right, int):
+        work.budget.divide(bits(left), bits(right))
+        return left // right
+    return floor(work, divide(work, left, right))
+
+
 def modulo(work: Workspace, left: Scalar, right: Scalar) -> Scalar:
     """The remainder with the sign of the divisor: `left - right * floor(left / right)`."""
     if is_zero(right):
@@ -326,7 +338,7 @@ def modulo(work: Workspace, left: Scalar, right: Scalar) -> Scalar:
     if isinstance(left, int) and isinstance(right, int):
         work.budget.divide(bits(left), bits(right))
         return left % right
-    return subtract(work, left, multiply(work, right, floor(work, divide(work, left, right))))
+    return subtract(work, left, multiply(work, right, floor_divide(work, left, right)))
 
 
 def integer(value: object, what: str) -> int:

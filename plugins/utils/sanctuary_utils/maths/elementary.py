@@ -16,7 +16,7 @@ from sanctuary_utils.maths.quantities import Quantity, Temperature
 from sanctuary_utils.maths.scalars import Approx, Gaussian, Scalar, Workspace, bits, is_real, is_zero
 from sanctuary_utils.maths.tokens import simple
 
-MAX_SPECIAL_DIGITS: Final = 300
+MAX_SPECIAL_DIGITS: Final = 100
 """Digits to which gamma, erf and zeta are computed: their cost grows with the third power."""
 
 
@@ -121,7 +121,7 @@ def log10(work: Workspace, value: Value) -> Value:
 def _special(name: str, of: str) -> Callable[[Workspace, Value], Value]:
     def function(work: Workspace, value: Value) -> Value:
         number = scalar(value, of)
-        if work.digits > 700:
+        if work.digits > 3 * MAX_SPECIAL_DIGITS:
             raise ToolError(f"{of} is computed to at most {MAX_SPECIAL_DIGITS} digits")
         if abs(work.rounded(number)) > 10**12:
             raise ToolError(f"{of} of so large a number is out of range")

@@ -169,14 +169,14 @@ class _Scope:
         return operations.negate(self.work, value)
 
     def sum(self, node: Sum) -> Value:
-        if len(node.terms) > 8 and all(sign == "+" for sign, _ in node.terms):
-            values = [self.value(term) for _, term in node.terms]
+        terms = list(node.terms)
+        if len(terms) > 8 and all(sign == "+" for sign, _ in terms):
+            values = [self.value(term) for _, term in terms]
             if all(is_scalar(value) for value in values):
                 return operations.total(self.work, tuple(values))
             return reduce(lambda left, right: operations.add(self.work, left, right), values)
-        first, *others = node.terms
-        result = self.value(first[1])
-        for sign, term in others:
+        result = self.value(terms[0][1])
+        for sign, term in terms[1:]:
             result = operations.add(self.work, result, self.value(term), 1 if sign == "+" else -1)
         return result
 
@@ -195,6 +195,8 @@ class _Scope:
                 result = operations.multiply(self.work, result, value)
             elif operator == "%":
                 result = operations.modulo(self.work, result, value)
+            elif operator == "//" and is_scalar(result) and is_scalar(value):
+                result = arithmetic.floor_divide(self.work, cast("Scalar", result), cast("Scalar", value))
             else:
                 result = operations.divide(self.work, result, value)
                 if operator == "//":

@@ -172,6 +172,7 @@ def powmod(work: Workspace, base: Value, exponent: Value, modulus: Value) -> Val
     b, e, m = (integer(scalar(value, "powmod"), "powmod") for value in (base, exponent, modulus))
     if m == 0:
         raise ToolError("the modulus must not be 0")
+    work.budget.divide(bits(b), bits(m))
     work.budget.charge(bits(e) * (1 + bits(m) ** 2 / 200_000))
     if e < 0 and math.gcd(b, m) != 1:
         raise ToolError("there is no inverse: the base and the modulus have a common divisor")

@@ -22,11 +22,11 @@ MAX_MAGNITUDE: Final = 10**15
 """Decimal exponent of an approximate number."""
 MAX_ITEMS: Final = 10_000
 """Numbers in a list."""
-MAX_SIZE: Final = 50
+MAX_SIZE: Final = 40
 """Rows and columns of a matrix."""
 MAX_FUNCTION_BITS: Final = 10_000
 """Bits before the point that a trigonometric function reduces by pi."""
-ALLOWANCE: Final = 400_000
+ALLOWANCE: Final = 600_000
 """Microseconds of work, by the estimates below, of one call."""
 
 
@@ -43,7 +43,7 @@ class Budget:
         Raises:
             ToolError: it exceeds what is left.
         """
-        self.left -= 1 + int(min(cost, 1e12))
+        self.left -= 2 + int(min(cost, 1e12))
         if self.left < 0:
             raise ToolError(
                 "this takes more work than one call may do; use smaller numbers or fewer digits, or split it"

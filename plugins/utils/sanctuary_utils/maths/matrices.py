@@ -27,7 +27,6 @@ def _rows(value: Value, what: str, *, square: bool = False) -> Rows:
 
 def _reduce(work: Workspace, rows: Rows, width: int) -> tuple[Scalar, list[int]]:
     """Bring rows to reduced echelon form in place; the determinant of the part reduced, and the pivots' columns."""
-    work.budget.charge(2.0 * len(rows) * len(rows) * len(rows[0]))
     determinant: Scalar = 1
     pivots: list[int] = []
     rounded = any(isinstance(item, Approx) for row in rows for item in row)

@@ -184,7 +184,6 @@ def _product(work: Workspace, left: Value, right: Value) -> Value:
         raise ToolError(
             f"a matrix of {len(a[0])} columns cannot be multiplied by one of {len(b)} rows; both must be the same"
         )
-    work.budget.charge(2.0 * len(a) * len(b) * len(b[0]))
     columns = tuple(zip(*b, strict=True))
     rows = tuple(tuple(dot(work, row, column) for column in columns) for row in a)
     if not is_matrix(left):
