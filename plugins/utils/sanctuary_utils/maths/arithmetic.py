@@ -284,7 +284,9 @@ def compare(work: Workspace, left: Scalar, right: Scalar) -> int:
     x, y = work.rounded(left), work.rounded(right)
     if abs(x - y) <= max(abs(x), abs(y)) * work.mp.mpf(10) ** (GUARD - work.digits):
         work.note("two rounded numbers that agree in all computed digits count as equal")
+        work.margins.append(None)
         return 0
+    work.margins.append(x - y)
     return 1 if x > y else -1
 
 
@@ -349,4 +351,4 @@ def integer(value: object, what: str) -> int:
     """
     if is_rational(value) and isinstance(value, int):
         return value
-    raise ToolError(f"{what} must be a whole number, given exactly")
+    raise ToolError(f"{what}: a whole number is needed, given exactly")

@@ -20,6 +20,8 @@ from sanctuary_utils.maths.syntax import Statement
 
 RESERVE = 15
 """Digits computed beyond those asked for, at the first attempt."""
+SHRUNK = 1e-8
+"""A number that falls by this factor from one attempt to the next is rounding noise where 0 belongs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ def _settled(outcomes: Sequence[Outcome], precision: int) -> Outcome | None:
     trees = [[_leaves(outcome.work, step.value) for step in outcome.steps] for outcome in outcomes]
     if any([len(leaves) for leaves in tree] != [len(leaves) for leaves in trees[-1]] for tree in trees):
         return None
+    if not _decided(outcomes):
+        return None
     zeros: list[set[int]] = []
     for index, leaves in enumerate(trees[-1]):
         vanishing: set[int] = set()
@@ -79,7 +83,7 @@ def _settled(outcomes: Sequence[Outcome], precision: int) -> Outcome | None:
             history = [tree[index][place] for tree in trees]
             if _agree(last.work, history[-2], leaf, precision):
                 continue
-            if not _vanishes(last.work, history):
+            if not _vanishes(history):
                 return None
             vanishing.add(place)
         zeros.append(vanishing)
@@ -90,6 +94,28 @@ def _settled(outcomes: Sequence[Outcome], precision: int) -> Outcome | None:
     if any(zeros):
         last.notes[f"what is 0 to within {last.work.digits // 2} digits is given as 0"] = None
     return Outcome(last.work, steps, last.notes)
+
+
+def _decided(outcomes: Sequence[Outcome]) -> bool:
+    """Whether no comparison rests on rounding noise.
+
+    Raises:
+        ToolError: one does.
+    """
+    work = outcomes[-1].work
+    zero = work.mp.mpf(0)
+    histories = [
+        [zero if margin is None else margin for margin in history]
+        for history in zip(*(outcome.work.margins for outcome in outcomes), strict=False)
+        if any(margin is not None for margin in history[-2:])
+    ]
+    shrinking = [history for history in histories if abs(history[-1]) <= abs(history[-2]) * SHRUNK]
+    if any(_vanishes(history) for history in shrinking):
+        raise ToolError(
+            f"a comparison in it cannot be decided: its sides agree to within {work.digits // 2} digits; "
+            "compare with a tolerance instead"
+        )
+    return not shrinking
 
 
 def _leaves(work: Workspace, value: Value) -> list[Any]:
@@ -112,13 +138,12 @@ def _agree(work: Workspace, before: Any, now: Any, precision: int) -> bool:
     return bool(difference <= abs(now) * work.mp.mpf(10) ** -(precision + 2))
 
 
-def _vanishes(work: Workspace, history: list[Any]) -> bool:
+def _vanishes(history: list[Any]) -> bool:
     """Whether a number shrank with each rise of the precision: rounding noise where 0 belongs."""
     if len(history) < 3 or not all(hasattr(leaf, "_mpf_") for leaf in history):
         return False
-    small = work.mp.mpf(10) ** -8
     pairs = itertools.pairwise(history)
-    return all(abs(now) <= abs(before) * small for before, now in pairs if before or now)
+    return all(abs(now) <= abs(before) * SHRUNK for before, now in pairs if before or now)
 
 
 def _cleared(work: Workspace, value: Value, places: Any, zeros: set[int]) -> Value:

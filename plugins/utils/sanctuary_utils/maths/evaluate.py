@@ -253,6 +253,8 @@ class _Scope:
                 groups.append([])
             groups[-1].append(part)
         for part, after in zip(node.parts, node.parts[1:], strict=False):
+            if isinstance(part, Name) and part.name not in self.variables and part.name in functions.FUNCTIONS:
+                self.value(part)
             if isinstance(after, Number) and not self.is_unit(part):
                 raise ToolError("an operator is missing before a number; write * for a product")
         result = self.side_by_side(groups[0])

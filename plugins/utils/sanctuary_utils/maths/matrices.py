@@ -72,7 +72,9 @@ def _pivot(work: Workspace, rows: Rows, column: int, below: range, *, rounded: b
 def det(work: Workspace, value: Value) -> Value:
     """The determinant."""
     rows = _rows(value, "det", square=True)
-    return _reduce(work, rows, len(rows))[0]
+    rounded = any(isinstance(item, Approx) for row in rows for item in row)
+    found = _reduce(work, rows, len(rows))[0]
+    return work.approx(work.rounded(found)) if rounded else found
 
 
 def inverse(work: Workspace, value: Value) -> Value:

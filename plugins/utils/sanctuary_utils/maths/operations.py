@@ -94,6 +94,7 @@ def add(work: Workspace, left: Value, right: Value, sign: int = 1) -> Value:
     if isinstance(left, tuple) and isinstance(right, tuple):
         if len(left) != len(right):
             raise ToolError(f"lists of {len(left)} and {len(right)} items cannot be added or subtracted")
+        work.budget.charge(3.0 * len(left))
         return tuple(add(work, a, b, sign) for a, b in zip(left, right, strict=True))
     if isinstance(left, tuple) or isinstance(right, tuple):
         raise ToolError("a list and a number cannot be added or subtracted; make both lists of the same length")

@@ -309,7 +309,12 @@ class _Parser:
 
 def _sum(left: Node, operator: str, right: Node) -> Node:
     terms = left.terms if isinstance(left, Sum) else (("+", left),)
-    if isinstance(right, Percent) and not all(isinstance(ungrouped(term), Percent) for _, term in terms):
+    # 1 + 10% is 1.1 in either reading.
+    if (
+        isinstance(right, Percent)
+        and left != Number(1)
+        and not all(isinstance(ungrouped(term), Percent) for _, term in terms)
+    ):
         raise ToolError(
             f"'{operator} ...%' can be read in two ways; write 200 * (1 + 10%) for ten percent more, "
             "200 * (1 - 10%) for ten percent less, or 200 + (10%) for 200.1"

@@ -139,6 +139,7 @@ def factorize(budget: Budget, number: int) -> dict[int, int]:
     budget.charge(len(small_primes()) * (1 + number.bit_length() / 300) / 8)
     for prime in small_primes():
         while number % prime == 0:
+            budget.charge(number.bit_length() / 3_000)
             number //= prime
             factors[prime] = factors.get(prime, 0) + 1
         if prime * prime > number:

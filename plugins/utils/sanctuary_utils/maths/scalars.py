@@ -52,6 +52,11 @@ class Workspace:
         self.digits = digits
         self.budget = budget
         self.notes = notes
+        self.margins: list[Any] = []
+        """By how much the sides of comparisons differed (`None`: they counted as equal).
+
+        What shrinks as the precision rises was no difference.
+        """
 
     @cached_property
     def mp(self) -> Any:

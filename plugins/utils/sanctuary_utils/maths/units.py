@@ -48,7 +48,7 @@ L | 0.0000254 | mil thou
 L | 201.168 | furlong
 L | 1.8288 | fathom
 L | 1e-10 | Å angstrom
-L | 149597870700 | au
+L | 149597870700 | au AU
 L | 9460730472580800 | ly lightyear light_year
 L | 1e-6 | micron
 L2 | 10000 | ha hectare
