@@ -8,10 +8,12 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from sanctuary_host import ToolError, Tools, hookimpl, tool
+from sanctuary_utils import analyzing
 from sanctuary_utils.documents import OUTPUT, require_text
+from sanctuary_utils.findings import Analysis
 from sanctuary_utils.transforming import OPERATIONS, Operation, Request, Source, Target
 
-__all__ = ["Transformed", "register_tools", "text_transform"]
+__all__ = ["Transformed", "register_tools", "text_analyze", "text_transform"]
 
 SHOWN: Final = 2_000
 """Characters of a result that stand in the readable text too."""
@@ -50,7 +52,23 @@ def text_transform(
     return Transformed(turned, notes)
 
 
+@tool(read_only=True, timeout=5)
+def text_analyze(
+    text: Long,
+    operation: analyzing.Operation,
+    *,
+    pattern: Annotated[str, Field(max_length=1000, description="For regex (RE2 syntax), jsonpath, jmespath")] = "",
+    other: Annotated[
+        str, Field(max_length=1_000_000, description="diff: new text. ip, semver, color: compare with this")
+    ] = "",
+    limit: Annotated[int, Field(ge=1, le=1000, description="Items in the answer")] = 50,
+) -> Analysis:
+    """Count, compare, search or query text; unicode: deceptive characters; json to uuid: validate and take apart."""
+    require_text(text=text, pattern=pattern, other=other)
+    return analyzing.OPERATIONS[operation](analyzing.Request(text, pattern, other, limit))
+
+
 @hookimpl
 def register_tools() -> Tools:
     """The tools of this plugin."""
-    return [text_transform]
+    return [text_transform, text_analyze]
