@@ -6,7 +6,7 @@ import random
 import pytest
 
 from sanctuary_host import ToolError
-from sanctuary_host.tools import describe
+from sanctuary_host.tools import ArgumentsError, describe
 from sanctuary_utils.time import register_tools, time_convert, time_now, time_parse
 
 
@@ -20,7 +20,7 @@ from sanctuary_utils.time import register_tools, time_convert, time_now, time_pa
     ],
 )
 def test_a_long_text_is_refused_by_the_schema_and_by_the_function(text):
-    with pytest.raises(ToolError, match="at most 500"):
+    with pytest.raises(ArgumentsError, match="at most 500"):
         describe(time_parse).keywords({"text": text})
     with pytest.raises(ToolError, match="at most 500"):
         time_parse(text)

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from sanctuary_host import ToolError
-from sanctuary_host.tools import describe
+from sanctuary_host.tools import ArgumentsError, describe
 from sanctuary_utils.time import time_convert
 
 
@@ -169,5 +169,5 @@ def test_numbers_and_strings_pass_the_schema_and_the_result_fits_its_own():
         reply = described.result(time_convert(**described.keywords({"time": value, "to": ["Tokyo"]})))
         assert reply.structured is not None
         assert reply.structured["targets"][0]["zone"] == "Asia/Tokyo"
-    with pytest.raises(ToolError, match="time"):
+    with pytest.raises(ArgumentsError, match="time"):
         described.keywords({"time": True})

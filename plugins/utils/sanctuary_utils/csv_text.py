@@ -16,6 +16,7 @@ from sanctuary_utils.documents import Document, FormatError, Value, quoted
 __all__ = ["Table", "read_table", "table_to_value", "write_csv"]
 
 DELIMITERS: Final = ",;\t|"
+FORMULA: Final = ("=", "+", "-", "@")
 CELLS: Final = 1_000_000
 """Cells that a table may have when it is written."""
 NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -106,6 +107,8 @@ def write_csv(value: Value, delimiter: str = "") -> Document:
 
 def _cell(value: Value, notes: Counter[str]) -> str:
     if isinstance(value, str):
+        if value.startswith(FORMULA):
+            notes["text(s) start with = + - or @, which spreadsheets run as formulas"] += 1
         return value
     if value is None:
         notes["null(s) became empty fields"] += 1
