@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Final, Literal, TypeAlias, cast
+from typing import Final, cast
 
 from pydantic import JsonValue
 
@@ -17,15 +17,12 @@ from sanctuary_utils.colors import check_color
 from sanctuary_utils.documents import FormatError, Value, quoted
 from sanctuary_utils.findings import Analysis, invalid, valid
 from sanctuary_utils.json_text import depth_of, read_json
+from sanctuary_utils.text_words import AnalyzeOperation
 from sanctuary_utils.toml_text import read_toml
 from sanctuary_utils.yaml_text import read_yaml
 
-__all__ = ["OPERATIONS", "Operation", "Request"]
+__all__ = ["OPERATIONS", "Request"]
 
-Operation: TypeAlias = Literal[
-    "count", "unicode", "diff", "regex", "jsonpath", "jmespath",
-    "json", "yaml", "toml", "csv", "email", "url", "ip", "semver", "jwt", "color", "luhn", "iban", "uuid",
-]  # fmt: skip  # queries, then forms to check
 SUSPICIOUS: Final = 1_000
 ASCII_CLASSES: Final = re.compile(r"\\[wWdDb]")
 
@@ -162,7 +159,7 @@ def _checked(check: Callable[[Request], Analysis]) -> Callable[[Request], Analys
     return answer
 
 
-OPERATIONS: Final[dict[Operation, Callable[[Request], Analysis]]] = {
+OPERATIONS: Final[dict[AnalyzeOperation, Callable[[Request], Analysis]]] = {
     "count": _count,
     "unicode": _unicode,
     "diff": _diff,

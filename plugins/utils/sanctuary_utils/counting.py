@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Final
 
@@ -34,12 +35,12 @@ def count(text: str) -> dict[str, int | str]:
     return {
         "bytes_utf8": len(text.encode()),
         "code_points": len(text),
-        "graphemes": sum(1 for _ in iter_graphemes(text)),
+        "graphemes": len(unified) if text.isascii() else sum(1 for _ in iter_graphemes(text)),
         "words": words + ideographs,
         "lines": lines,
         "line_breaks": " and ".join(name for name, number in breaks.items() if number) or "none",
         "sentences_estimate": len(END.findall(text)) + any(map(str.isalnum, tail)),
-        "tokens_estimate": round(ascii_characters / 4 + ideographs + rest / 2),
+        "tokens_estimate": math.ceil(ascii_characters / 4 + ideographs + rest / 2),
     }
 
 

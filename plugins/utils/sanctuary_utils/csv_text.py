@@ -19,6 +19,7 @@ DELIMITERS: Final = ",;\t|"
 FORMULA: Final = ("=", "+", "-", "@")
 CELLS: Final = 1_000_000
 """Cells that a table may have when it is written."""
+ROW_END: Final = "\r\n"
 NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
@@ -92,8 +93,8 @@ def write_csv(value: Value, delimiter: str = "") -> Document:
     columns = list(dict.fromkeys(key for item in objects for key in item))
     if len(columns) * len(objects) > CELLS:
         raise ToolError(f"the table would have over {CELLS:,} cells: {len(columns):,} columns; convert a part of it")
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter=delimiter or ",", lineterminator="\n")
+    out = _Rows()
+    writer = csv.writer(out, delimiter=delimiter or ",", lineterminator=ROW_END)
     if objects:
         writer.writerow(columns)
         missing = sum(len(columns) - len(item) for item in objects)
@@ -102,7 +103,18 @@ def write_csv(value: Value, delimiter: str = "") -> Document:
         writer.writerows([_cell(item.get(name, ""), notes) for name in columns] for item in objects)
     else:
         writer.writerows([_cell(field, notes) for field in row] for row in lists)
-    return Document(out.getvalue(), [f"{count} {what}" for what, count in notes.items() if count])
+    return Document("".join(out.rows), [f"{count} {what}" for what, count in notes.items() if count])
+
+
+class _Rows:
+    """Takes the writer's rows. It is told to end them with both characters, so that it quotes fields with either."""
+
+    def __init__(self) -> None:
+        self.rows: list[str] = []
+
+    def write(self, row: str) -> None:
+        """Keep a row, ended by a line feed."""
+        self.rows.append(row.removesuffix(ROW_END) + "\n")
 
 
 def _cell(value: Value, notes: Counter[str]) -> str:

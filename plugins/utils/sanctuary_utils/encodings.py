@@ -13,12 +13,10 @@ from typing import Final, Literal, TypeAlias, get_args
 from urllib.parse import quote, unquote_to_bytes
 
 from sanctuary_host import ToolError
+from sanctuary_utils.text_words import Encoding
 
-__all__ = ["ENCODINGS", "Encoding", "decode", "encode", "raw_bytes"]
+__all__ = ["ENCODINGS", "decode", "encode", "raw_bytes"]
 
-Encoding: TypeAlias = Literal[
-    "base64", "base64url", "base32", "hex", "url", "html", "quoted-printable", "rot13", "escapes"
-]
 ENCODINGS: Final[tuple[Encoding, ...]] = get_args(Encoding)
 Turned: TypeAlias = tuple[str, list[str]]
 ESCAPE: Final = re.compile(

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal, TypeAlias
 
 from sanctuary_host import ToolError
 from sanctuary_utils.csv_text import read_table, table_to_value, write_csv
 from sanctuary_utils.documents import Document, Scalar, Value, replace_scalars
 from sanctuary_utils.json_text import read_json, write_json
+from sanctuary_utils.text_words import Format
 from sanctuary_utils.toml_text import read_toml, write_toml
 from sanctuary_utils.yaml_text import read_yaml, write_yaml
 
-__all__ = ["Format", "convert", "minify", "pretty", "read"]
-
-Format: TypeAlias = Literal["json", "yaml", "toml", "csv"]
+__all__ = ["convert", "minify", "pretty", "read"]
 
 
 def read(text: str, form: Format, delimiter: str = "") -> Document:

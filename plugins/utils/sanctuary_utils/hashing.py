@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import zlib
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, get_args
 
 from sanctuary_host import ToolError
+from sanctuary_utils.text_words import Hash
 
-__all__ = ["HASHES", "Hash", "digest", "keyed_digest"]
+__all__ = ["HASHES", "digest", "keyed_digest"]
 
-Hash: TypeAlias = Literal["sha256", "sha384", "sha512", "sha3_256", "sha3_512", "blake2b", "sha1", "md5", "crc32"]
 HASHES: Final[tuple[Hash, ...]] = get_args(Hash)
 BROKEN: Final = {
     "md5": ["MD5 is broken: good against accidents, not against forgers"],

@@ -28,7 +28,7 @@ __all__ = ["query_jmespath", "query_jsonpath"]
 
 ANSWER: Final = 500_000
 """Characters of an answer."""
-WORK: Final = 2_000_000
+WORK: Final = 1_500_000
 """What a JMESPath expression may spend: VISIT for each step, and the size of what it makes."""
 VISIT: Final = 5
 

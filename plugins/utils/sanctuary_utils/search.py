@@ -118,10 +118,15 @@ def matches(pattern: str, text: str, limit: int) -> Matches:
     result = Matches([], 0, more=False)
     counted = characters = 0
     started = time.process_time()
+    before = (-1, -1)
     for found in expression.finditer(text):
+        if found.span() == before:
+            # The library gives an empty match at the very end twice where the search skipped to it.
+            continue
+        before = found.span()
         counted += 1
         if len(result.shown) < limit and characters < TOTAL:
-            start, end = found.span()
+            start, end = before
             groups = [_cut(group) for group in found.groups()]
             characters += end - start + sum(len(group or "") for group in groups)
             shown: dict[str, str | int | list[str | None] | dict[str, str | None] | None]

@@ -8,10 +8,9 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from sanctuary_host import ToolError, Tools, hookimpl, tool
-from sanctuary_utils import analyzing
 from sanctuary_utils.documents import OUTPUT, require_text
 from sanctuary_utils.findings import Analysis
-from sanctuary_utils.transforming import OPERATIONS, Operation, Request, Source, Target
+from sanctuary_utils.text_words import AnalyzeOperation, Source, Target, TransformOperation
 
 __all__ = ["Transformed", "register_tools", "text_analyze", "text_transform"]
 
@@ -36,17 +35,19 @@ class Transformed:
 @tool(read_only=True, timeout=5)
 def text_transform(
     text: Long,
-    operation: Operation,
+    operation: TransformOperation,
     *,
-    to: Annotated[Target, Field(description="Encoding, hash, format, form; what to strip")] = "",
+    to: Annotated[Target, Field(description="Encoding, hash, format; what to strip")] = "",
     source: Annotated[Source, Field(description="convert from (json); hex, base64: bytes to encode or hash")] = "",
     key: Annotated[str, Field(description="For hmac; prefix hex: or base64:")] = "",
     width: Annotated[int, Field(ge=0, le=1000, description="Columns 80, indent 2")] = 0,
     delimiter: Annotated[str, Field(description="CSV")] = "",
 ) -> Transformed:
     """Change text exactly: case, lines, encoding, hash, data format, Unicode form; notes say what was lost."""
+    from sanctuary_utils import transforming  # noqa: PLC0415  # YAML and more, which start-up need not wait for
+
     require_text(text=text, key=key, delimiter=delimiter)
-    turned, notes = OPERATIONS[operation](Request(text, to, source, key, width, delimiter))
+    turned, notes = transforming.OPERATIONS[operation](transforming.Request(text, to, source, key, width, delimiter))
     if len(turned) > OUTPUT:
         raise ToolError(f"the result has {len(turned):,} characters, more than {OUTPUT:,}; give a part of the text")
     return Transformed(turned, notes)
@@ -55,7 +56,7 @@ def text_transform(
 @tool(read_only=True, timeout=5)
 def text_analyze(
     text: Long,
-    operation: analyzing.Operation,
+    operation: AnalyzeOperation,
     *,
     pattern: Annotated[str, Field(max_length=1000, description="For regex (RE2 syntax), jsonpath, jmespath")] = "",
     other: Annotated[
@@ -64,6 +65,8 @@ def text_analyze(
     limit: Annotated[int, Field(ge=1, le=1000, description="Items in the answer")] = 50,
 ) -> Analysis:
     """Count, compare, search or query text; unicode: deceptive characters; json to uuid: validate and take apart."""
+    from sanctuary_utils import analyzing  # noqa: PLC0415  # RE2 and more, which start-up need not wait for
+
     require_text(text=text, pattern=pattern, other=other)
     return analyzing.OPERATIONS[operation](analyzing.Request(text, pattern, other, limit))
 

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, TypeVar, get_args
+from typing import Final, TypeAlias, TypeVar, get_args
 
 from sanctuary_host import ToolError
 from sanctuary_utils import cases, encodings, formats, hashing, lines, unicode_
 from sanctuary_utils.documents import Document
+from sanctuary_utils.text_words import Format, Source, Strip, Target, TransformOperation, UnicodeForm
 
-__all__ = ["OPERATIONS", "Operation", "Request", "Source", "Target"]
+__all__ = ["OPERATIONS", "Request"]
 
-Operation: TypeAlias = Literal[
-    "lower", "upper", "title", "sentence", "camel", "pascal", "snake", "kebab", "constant", "slug",
-    "trim", "dedent", "wrap", "sort_lines", "unique_lines", "reverse",
-    "encode", "decode", "hash", "hmac", "convert", "pretty", "minify", "normalize", "strip",
-]  # fmt: skip  # one line for each family
-Strip: TypeAlias = Literal["accents", "invisible", "control"]
-Source: TypeAlias = Literal["", "json", "yaml", "toml", "csv", "hex", "base64"]
-Target: TypeAlias = Literal["", encodings.Encoding, hashing.Hash, formats.Format, unicode_.Form, Strip]
 Turned: TypeAlias = tuple[str, list[str]]
 T = TypeVar("T", bound=str)
 
@@ -104,14 +97,14 @@ def _one_of(word: str, known: Sequence[T], operation: str, parameter: str = "to"
     raise ToolError(f"{operation} takes {parameter}: {', '.join(known)}")
 
 
-FORMATS: Final[tuple[formats.Format, ...]] = get_args(formats.Format)
-FORMS: Final[tuple[unicode_.Form, ...]] = get_args(unicode_.Form)
+FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+FORMS: Final[tuple[UnicodeForm, ...]] = get_args(UnicodeForm)
 STRIPS: Final[dict[Strip, Callable[[str], str]]] = {
     "accents": unicode_.strip_accents,
     "invisible": unicode_.strip_invisible,
     "control": unicode_.strip_controls,
 }
-OPERATIONS: Final[dict[Operation, Callable[[Request], Turned]]] = {
+OPERATIONS: Final[dict[TransformOperation, Callable[[Request], Turned]]] = {
     "lower": lambda request: (request.text.lower(), []),
     "upper": lambda request: (request.text.upper(), []),
     "title": _of_text(cases.title),

@@ -7,14 +7,14 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from sanctuary_host import ToolError
 from sanctuary_utils.letters import LOOKALIKES, SCRIPTS, SIGNS
+from sanctuary_utils.text_words import UnicodeForm
 
 __all__ = [
     "Finding",
-    "Form",
     "describe",
     "normal",
     "script_of",
@@ -24,7 +24,6 @@ __all__ = [
     "suspicious",
 ]
 
-Form: TypeAlias = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
 MARKS: Final = 1_000
 """Combining marks in a row that are sorted; Python takes quadratic time over them, and no language has over 20."""
@@ -65,7 +64,7 @@ class Finding:
     reason: str
 
 
-def normal(form: Form, text: str) -> str:
+def normal(form: UnicodeForm, text: str) -> str:
     """The text in a Unicode normal form.
 
     Raises:
