@@ -144,6 +144,11 @@ def test_letters_beyond_ascii_are_not_missed_in_silence():
     assert "note" not in text_analyze("Strasse", "regex", pattern=r"\w+").facts
 
 
+def test_the_cause_of_a_fault_is_told_once():
+    found = text_analyze('{"a": 1,}', "json")
+    assert str(found).count(str(found.facts["cause"])) == 1
+
+
 def test_cells_that_spreadsheets_run_are_named():
     found = text_transform('[{"a": "=1+1", "b": -1, "c": "x"}]', "convert", to="csv")
     assert any(note.startswith("1 text(s) start with =") for note in found.notes)

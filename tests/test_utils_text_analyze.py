@@ -32,7 +32,7 @@ def test_its_catalogue_entry_stays_within_its_budget():
 
 
 def test_every_operation_of_the_schema_is_there():
-    assert set(TOOL.input_schema["properties"]["operation"]["enum"]) == set(OPERATIONS)
+    assert set(TOOL.arguments.schema["properties"]["operation"]["enum"]) == set(OPERATIONS)
 
 
 # The breaks that UAX #29 gives for these in Unicode 17 and 18, ÷ for a break.

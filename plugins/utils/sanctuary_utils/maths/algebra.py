@@ -131,7 +131,7 @@ def ask(  # they are the tool's parameters
     variables = _variables(variable) or names
     if operation == "solve" and names and (absent := [name for name in variables if name not in names]):
         raise ToolError(
-            f"the variable {absent[0]} is not in the expression, which holds {', '.join(names[:10])}{_JOINED}"
+            f"the variable {shown(absent[0])} is not in the expression, which holds {', '.join(names[:10])}{_JOINED}"
         )
     values = _values(at) if operation in {"substitute", "evaluate"} else {}
     _check(operation, nodes, values)
