@@ -252,7 +252,7 @@ def test_a_dimension_error_names_both_dimensions():
     message = refusal("60 km/h to kg")
     assert "speed (length / time)" in message
     assert "mass" in message
-    assert "degF and degC" in refusal("72 F to C")
+    assert "degF and degC" in refusal("(72 F) to C")
     assert "plain number" in refusal("5 km + 3")
     assert "without a unit" in refusal("72 in cm")
     assert "divide by rad" in refusal("60 rpm to Hz")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from sanctuary_utils.yaml_text import read_yaml
 __all__ = ["OPERATIONS", "Request"]
 
 SUSPICIOUS: Final = 1_000
+ASCII_CLASSES: Final = re.compile(r"\\[wWdDb]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,10 @@ def _regex(request: Request) -> Analysis:
     found = search.matches(request.pattern, request.text, request.limit)
     summary = f"{found.counted:,} match(es)" + (f" or more, {len(found.shown)} shown" if found.more else "")
     items: list[JsonValue] = [cast("JsonValue", one) for one in found.shown]
-    return Analysis(summary, None, {}, items, found.counted, truncated=found.more)
+    facts: dict[str, JsonValue] = {}
+    if not request.text.isascii() and (classes := ASCII_CLASSES.search(request.pattern)):
+        facts["note"] = f"{classes[0]} knows ASCII only and the text has more; letters are \\p{{L}}, digits \\p{{N}}"
+    return Analysis(summary, None, facts, items, found.counted, truncated=found.more)
 
 
 def _json(request: Request) -> Analysis:

@@ -136,7 +136,7 @@ def math_symbolic(  # a tool's parameters are passed by name
     try:
         answer = algebra.ask(operation, expression, variable, at, order, domain)
         result = answer.text or text_of(answer.value)
-        latex = "" if answer.value is None else latex_of(answer.value)
+        latex = "" if answer.value is None or len(result) > MAX_ANSWER else latex_of(answer.value)
     except ToolError:
         raise
     except RecursionError:

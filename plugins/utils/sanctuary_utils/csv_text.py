@@ -16,6 +16,7 @@ from sanctuary_utils.documents import Document, FormatError, Value, quoted
 __all__ = ["Table", "read_table", "table_to_value", "write_csv"]
 
 DELIMITERS: Final = ",;\t|"
+FORMULA: Final = ("=", "+", "-", "@")
 CELLS: Final = 1_000_000
 """Cells that a table may have when it is written."""
 ROW_END: Final = "\r\n"
@@ -118,6 +119,8 @@ class _Rows:
 
 def _cell(value: Value, notes: Counter[str]) -> str:
     if isinstance(value, str):
+        if value.startswith(FORMULA):
+            notes["text(s) start with = + - or @, which spreadsheets run as formulas"] += 1
         return value
     if value is None:
         notes["null(s) became empty fields"] += 1

@@ -33,9 +33,11 @@ class Analysis:
     truncated: bool = False
 
     def __str__(self) -> str:
-        """The summary, then as much of the data as is short."""
+        """The summary, then as much of the rest as is short."""
         lines = [self.summary]
         for name, value in self.facts.items():
+            if isinstance(value, str) and len(value) > 10 and value in self.summary:
+                continue
             shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             lines.append(f"{name}: {shown}")
         lines += [item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in self.items]

@@ -69,6 +69,7 @@ def _segment(run: Run, nodes: Iterator[Node], selectors: list[Selector], *, desc
     for node in nodes:
         for start in _descendants(run, node) if descends else (node,):
             for selector in selectors:
+                run.spend()
                 yield from selector(run, start)
 
 

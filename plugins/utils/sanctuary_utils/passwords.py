@@ -51,7 +51,8 @@ def make_passwords(
             raise ToolError("alphabet has under 2 characters once those that look alike are left out; add others")
     if len(groups) > 1 and size < 2 * len(groups):
         raise ToolError(
-            f"size {size} is too short for {len(groups)} classes of characters; take {2 * len(groups)} or fewer classes"
+            f"size {size} is too short for {len(groups)} classes of characters; "
+            f"give size {2 * len(groups)} or more, or fewer classes"
         )
     every = "".join(groups)
     made: list[str] = []

@@ -41,7 +41,7 @@ DATE: Final = (
 )
 CLOCK: Final = (
     r"(?:(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,12}))?)?)?"
-    r"(?: ?(?P<half>[ap])\.?m\.?)?|(?P<run>\d{4}(?:\d{2})?))"
+    r"(?: ?(?P<half>[apAP])\.?[mM]\.?)?|(?P<run>\d{4}(?:\d{2})?))"
 )
 SUFFIX: Final = r"(?: ?(?P<offset>[zZ]|[+-]\d{2}(?::?\d{2}(?::?\d{2})?)?))?(?: ?\[(?P<bracket>[^\[\]]{1,60})\])?"
 WRITTEN: Final = re.compile(f"(?:{DATE})(?:(?:[tT ]| at ){CLOCK}{SUFFIX})?(?P<rest> ?[^0-9].*)?")

@@ -29,8 +29,8 @@ CITIES: Final[Mapping[str, str]] = {
     "Europe/London": "Edinburgh, Glasgow, Liverpool, Leeds, Bristol, Cardiff, Oxford, Sheffield, Aberdeen",
     "Europe/Dublin": "Cork, Galway",
     "Europe/Paris": "Lyon, Marseille, Nice, Toulouse, Bordeaux, Lille, Strasbourg, Nantes, Cannes",
-    "Europe/Berlin": "Frankfurt, Munich, Muenchen, Hamburg, Cologne, Koeln, Stuttgart, Dusseldorf, Duesseldorf, "
-    "Leipzig, Dresden, Hanover, Nuremberg, Bonn, Bremen",
+    "Europe/Berlin": "Frankfurt, Munich, Muenchen, Munchen, Hamburg, Cologne, Koeln, Koln, Stuttgart, Dusseldorf, "
+    "Duesseldorf, Nurnberg, Leipzig, Dresden, Hanover, Nuremberg, Bonn, Bremen",
     "Europe/Vienna": "Salzburg, Graz, Innsbruck, Linz",
     "Europe/Zurich": "Geneva, Basel, Bern, Lausanne, Davos",
     "Europe/Madrid": "Seville, Malaga, Bilbao, Mallorca, Ibiza",

@@ -25,7 +25,7 @@ _DAYS_OF_MONTH: Final = (
 )
 _CLOCKS: Final = re.compile(
     rf"(?:(?P<before>.+?) )?(?:from |between )?(?P<a>{CLOCK}|\d{{1,2}}(?: ?(?=-| to)))"
-    rf" ?(?P<middle>to|-|until|and) ?(?P<b>{CLOCK})(?: (?:on )?(?P<after>.+))?"
+    rf" ?(?P<middle>(?:to|until|and)(?![a-z])|-) ?(?P<b>{CLOCK})(?: (?:on )?(?P<after>.+))?"
 )
 _RUN: Final = re.compile(rf"(?P<which>next|coming|following|last|past) (?P<number>\d{{1,6}}) (?P<unit>{UNIT})")
 _NO_YEAR: Final = re.compile(rf"(?P<month>{MONTH})(?: {_DAY_NUMBER})?|{_DAY_NUMBER} (?P<month2>{MONTH})")

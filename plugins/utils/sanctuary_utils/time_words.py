@@ -39,7 +39,7 @@ AMOUNT: Final = f"{NUMBER} {UNIT}"
 AMOUNTS: Final = f"{AMOUNT}(?: (?:and )?{AMOUNT}){{0,5}}"
 CLOCK: Final = (
     r"(?:(?:at |@ ?)?(?:\d{1,2}(?::\d{2}){0,2} ?[ap]m|\d{1,2}(?::\d{2}){1,2}|noon|midday|midnight"
-    r"|(?:half|quarter|\d{1,2}(?: minutes?)?) (?:past|to) \d{1,2}(?: ?[ap]m)?"
+    r"|(?:half|quarter|5|10|20|25|\d{1,2} minutes?) (?:past|to) \d{1,2}(?: ?[ap]m)?"
     r"|(?:in )?(?:early )?(?:morning|afternoon|evening|night))|at \d{1,2})"
 )
 PARTS_OF_DAY: Final = {"morning": 9, "afternoon": 15, "evening": 18, "night": 21}
@@ -94,6 +94,11 @@ _REWRITES: Final = tuple(
             r"(?:\b|(?<=\d[hmdw]))(\d{1,3})(h|hrs?|mins?|secs?|m|d|w|wks?|mo|yrs?|y|hours?|minutes?|days?|weeks?|months?|years?)(?=\d|\b)",
             r"\1 \2 ",
         ),
+        (r"\btonight (?:at )?([1-9]|1[01])(:\d\d)?(?: ?pm)?\s*$", r"today at \1\2pm"),
+        (r"^(?:at )?([1-9]|1[01])(:\d\d)?(?: ?pm)? tonight\s*$", r"today at \1\2pm"),
+        (r"\btonight (?:at )?(?=(?:1[3-9]|2[0-3]):\d\d\s*$)", "today at "),
+        (r"^how old (?:is|was|am|are|will) [^\d]{0,60}?born (?:on )?|^age of [^\d]{0,60}?born (?:on )?", "days since "),
+        (r"^(?:what (?:workday|day of +week) (?:is|was|will be)|(?:workday|day of +week)(?: of| on)?) ", ""),
         (r"\bhalf an? hour\b", "30 minutes"),
         (r"\bhalf a year\b", "6 months"),
         (r"\bquarter of an hour\b", "15 minutes"),
@@ -173,4 +178,7 @@ def _told_clock(told: re.Match[str]) -> tuple[time, int, str]:
     start, extra = make_clock(hour, 0, half=told[4] or "")
     minutes = (start.hour * 60 + (size if told[2] == "past" else -size)) % 1440
     note = "" if told[4] or hour > 12 else f"{told[0]} without am or pm is taken as the one before noon"
-    return time(minutes // 60, minutes % 60), extra, note
+    clock = time(minutes // 60, minutes % 60)
+    if told[1].isdigit() and told[2] == "to" and "minute" not in told[0]:
+        note = f"{told[0]} is read as {clock:%H:%M}; for a range say 'from' with am or pm"
+    return clock, extra, note

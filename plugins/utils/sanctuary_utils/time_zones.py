@@ -73,6 +73,7 @@ def look_up(text: str) -> Zone | None:
     Raises:
         ToolError: a country has several zones, or an offset is out of range.
     """
+    text = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
     plain = _plain(text)
     if not plain or len(plain) > LONGEST_NAME:
         return None

@@ -31,6 +31,7 @@ Operation = Literal[
 Domain = Literal["real", "positive", "complex"]
 
 MAX_TEXT: Final = 2_000
+_JOINED: Final = "; letters written together are one name, so write * for a product"
 MAX_ORDER: Final = 20
 GREEK: Final = frozenset(
     {"alpha", "beta", "gamma", "delta", "epsilon", "theta", "lambda", "mu", "nu", "rho", "sigma", "omega", "psi", "chi"}
@@ -128,6 +129,10 @@ def ask(  # they are the tool's parameters
     nodes = [statement.value for statement in parse(expression, equations=True)]
     names = list(dict.fromkeys(name for node in nodes for name in names_in(node)))
     variables = _variables(variable) or names
+    if operation == "solve" and names and (absent := [name for name in variables if name not in names]):
+        raise ToolError(
+            f"the variable {shown(absent[0])} is not in the expression, which holds {', '.join(names[:10])}{_JOINED}"
+        )
     values = _values(at) if operation in {"substitute", "evaluate"} else {}
     _check(operation, nodes, values)
     if any(name in INFINITE for node in nodes for name in _all_names(node)):
@@ -281,7 +286,9 @@ def _integrate(question: Question) -> Answer:
             notes=["no closed form was found; this is a numeric value"],
         )
     answer = Answer(sympy.simplify(value), numeric=_numeric(value))
-    if not value.free_symbols and value.is_finite is not False:
+    # Numeric integration of what oscillates without end gives nonsense, slowly.
+    endless = expression.has(sympy.sin, sympy.cos, sympy.tan) and (low.is_infinite or high.is_infinite)
+    if not value.free_symbols and value.is_finite is not False and not endless:
         check = sympy.N(integral, 8)
         if check.is_number and abs(sympy.N(value, 12) - check) > 1e-3 * (1 + abs(check)):
             answer.notes.append("numeric integration gives another value, so check this: " + numeric_text(check))

@@ -252,7 +252,7 @@ def _by_other_means(problem: _Problem, equation: Any, symbol: Any) -> Solutions:
         raise ToolError("no closed form was found for the solutions")
     roots = numeric_roots(problem.node, str(symbol), positive=domain == "positive")
     if not roots:
-        raise ToolError(f"no closed form was found, and no real solution between -{SCAN} and {SCAN}")
+        raise ToolError(f"no closed form was found, and no change of sign between -{SCAN} and {SCAN} shows a real one")
     text = "; ".join(f"{symbol} ≈ {root}" for root in roots)
     note = f"no closed form was found; these are sign changes between -{SCAN} and {SCAN}, there may be other solutions"
     return Solutions(text, numeric=roots, notes=[note])

@@ -39,6 +39,8 @@ from sanctuary_utils.maths.syntax import (
 from sanctuary_utils.maths.tokens import shown
 from sanctuary_utils.maths.units import Unit
 
+DEGREES: Final = {"C": "degC", "F": "degF"}
+DEGREE_PAIRS: Final = ({"C", "F"}, {"C", "K"}, {"F", "K"}, {"C", "degF"}, {"F", "degC"})
 WRITINGS: Final = {"hex": "hex", "hexadecimal": "hex", "bin": "bin", "binary": "bin", "oct": "oct", "octal": "oct"}
 
 
@@ -317,12 +319,27 @@ class _Scope:
         return node.operator == "and"
 
     def conversion(self, node: Conversion) -> Value:
-        value = self.value(node.value)
         target = ungrouped(node.target)
+        if isinstance(target, Name) and (read := self.degrees(node.value, target)) is not None:
+            return self.converted(*read)
+        value = self.value(node.value)
         if isinstance(target, Name) and target.name in WRITINGS:
             return integers.prefixed(self.work, value, WRITINGS[target.name])
         to = self.target(target)
         return self.converted(value, to)
+
+    def degrees(self, node: Node, target: Name) -> tuple[Value, Quantity | Temperature] | None:
+        """`72 F to C` as temperatures: farads are never coulombs, so nothing else can be meant."""
+        bare = node.operand if isinstance(node, Negative) else node
+        if not isinstance(bare, Beside) or len(bare.parts) != 2 or not isinstance(bare.parts[1], Name):
+            return None
+        unit = bare.parts[1].name
+        if unit in self.variables or {unit, target.name} not in DEGREE_PAIRS:
+            return None
+        self.work.note("F and C are read as degrees (degF, degC), not as farad and coulomb")
+        named = Beside((bare.parts[0], Name(DEGREES.get(unit, unit))))
+        value = self.value(Negative(named) if isinstance(node, Negative) else named)
+        return value, self.target(Name(DEGREES.get(target.name, target.name)))
 
     def converted(self, value: Value, to: Quantity | Temperature) -> Value:
         if isinstance(value, tuple):

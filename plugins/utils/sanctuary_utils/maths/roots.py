@@ -23,7 +23,11 @@ ALLOWANCE: Final = 3_000_000
 
 
 def numeric_roots(node: Node, name: str, *, positive: bool) -> list[str]:
-    """Where an expression, or the difference of an equation's sides, changes its sign."""
+    """Where an expression, or the difference of an equation's sides, changes its sign.
+
+    Raises:
+        ToolError: it is 0 on a whole interval.
+    """
     if isinstance(node, Comparison):
         node = Sum((("+", node.operands[0][1]), ("-", node.operands[1][1])))
     work = Workspace(DIGITS, Budget(ALLOWANCE), {})
@@ -44,6 +48,8 @@ def numeric_roots(node: Node, name: str, *, positive: bool) -> list[str]:
     roots: list[str] = []
     for place in range(1, len(points)):
         a, b = values[place - 1], values[place]
+        if a == 0 == b:
+            raise ToolError("the solutions fill whole intervals, such as those of a step function; solve an inequality")
         if a is not None and b is not None and a * b <= 0 and len(roots) < MAX_ROOTS:
             root = _bisect(at, points[place - 1], points[place], a)
             if root is not None:
