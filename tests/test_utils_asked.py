@@ -157,3 +157,10 @@ def test_cells_that_spreadsheets_run_are_named():
 def test_a_password_too_short_says_which_size_to_give():
     with pytest.raises(ToolError, match="give size 8 or more"):
         generate_id("password", size=4)
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_lists_in_named_lists_are_counted_before_they_are_walked(width: int) -> None:
+    names = [f"x{number} = [{', '.join([f'x{number - 1}'] * width)}]" for number in range(1, 600)]
+    with pytest.raises(ToolError):
+        calculate("; ".join(["x0 = [1]", *names])[:9_990].rpartition(";")[0])

@@ -378,8 +378,7 @@ def _latex(question: Question) -> Answer:
         if isinstance(node, Comparison):
             sides = [question.builder.build(operand) for _, operand in node.operands]
             words = {"=": "Eq", "==": "Eq", "!=": "Ne", "<": "Lt", "<=": "Le", ">": "Gt", ">=": "Ge"}
-            operators = [operator for operator, _ in node.operands[1:]]
-            for left, operator, right in zip(sides, operators, sides[1:], strict=False):
+            for left, (operator, _), right in zip(sides, node.operands[1:], sides[1:], strict=False):
                 parts.append(getattr(sympy, words[operator])(left, right, evaluate=False))
         else:
             parts.append(question.builder.build(node))

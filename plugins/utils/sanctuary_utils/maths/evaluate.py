@@ -10,7 +10,7 @@ from typing import Final, cast
 from sanctuary_host import ToolError
 from sanctuary_utils.maths import arithmetic, functions, integers, operations, quantities, units
 from sanctuary_utils.maths.angles import ANGLE
-from sanctuary_utils.maths.limits import MAX_ITEMS, check_size
+from sanctuary_utils.maths.limits import MAX_ITEMS, cells, check_size
 from sanctuary_utils.maths.operations import Value, is_scalar
 from sanctuary_utils.maths.parser import WORDS
 from sanctuary_utils.maths.quantities import Quantity, Temperature
@@ -110,7 +110,10 @@ class _Scope:
         match node:
             case Listing():
                 check_size(len(node.items), MAX_ITEMS, "items of a list")
-                return tuple(self.value(item) for item in node.items)
+                items = tuple(self.value(item) for item in node.items)
+                # Named lists in lists double with each name.
+                check_size(cells(items, MAX_ITEMS), MAX_ITEMS, "items of a list")
+                return items
             case Factorial():
                 return integers.factorial(self.work, self.value(node.operand))
             case Percent():

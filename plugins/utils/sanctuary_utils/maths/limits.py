@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, cast
 
 from sanctuary_host import ToolError
 
@@ -89,3 +89,16 @@ def check_size(count: int, limit: int, what: str) -> None:
     if count > limit:
         amount = f"{count:,}" if count.bit_length() < 64 else "far too many"
         raise ToolError(f"{amount} {what} are too many; at most {limit:,} are allowed")
+
+
+def cells(items: tuple[object, ...], limit: int) -> int:
+    """How many things a list holds, whatever they are nested in; counted to a little beyond `limit` and no further."""
+    count = 0
+    left: list[object] = [items]
+    while left and count <= limit:
+        item = left.pop()
+        if isinstance(item, tuple):
+            left.extend(cast("tuple[object, ...]", item))
+        else:
+            count += 1
+    return count
