@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import aiohttp.web
 
 from sanctuary_host.testing import serving
 
@@ -58,6 +59,8 @@ async def test_a_wrong_call_is_explained_with_status_2(run: Callable[..., Any]) 
     assert (wordless.status, "write key=value" in wordless.err) == (2, True)
     broken = await run("call", "calculate", "{", CLUSTER="utils")
     assert (broken.status, "not JSON" in broken.err) == (2, True)
+    nothing = await run("call", CLUSTER="utils")
+    assert (nothing.status, "arguments are required: tool\n" in nothing.err) == (2, True)
 
 
 async def test_utils_is_sound_and_small(run: Callable[..., Any]) -> None:
@@ -162,3 +165,62 @@ async def test_up_runs_every_cluster_shows_a_table_and_stops_on_ctrl_c(tmp_path:
     rest = (await asyncio.wait_for(process.communicate(), 30))[0].decode()
     assert process.returncode == 0
     assert "All stopped." in rest
+
+
+def _up(site: Path) -> Any:
+    return asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "sanctuary_host", "up"),
+        env={**os.environ, "SANCTUARY_LOG_LEVEL": "ERROR", "PYTHONPATH": str(site)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+
+
+async def test_up_starts_no_cluster_on_a_port_where_another_server_would_answer_for_it(
+    distribution: Callable[..., Path],
+) -> None:
+    async def pretend(request: aiohttp.web.Request) -> aiohttp.web.Response:
+        return aiohttp.web.json_response({"status": "ready", "tools": 1, "reasons": []})
+
+    application = aiohttp.web.Application()
+    application.router.add_get("/ready", pretend)
+    runner = aiohttp.web.AppRunner(application)
+    await runner.setup()
+    try:
+        await aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start()
+        port = runner.addresses[0][1]
+        source = (
+            "from sanctuary_host import Boundary, hookimpl\n\n"
+            f"@hookimpl\ndef declare_boundary():\n    return Boundary(port={port})\n"
+        )
+        process = await _up(distribution("acme", "acme", {"one": source}))
+        line = ""
+        async with asyncio.timeout(60):
+            while not line.startswith("acme "):
+                line = (await process.stdout.readline()).decode()
+                assert line
+        process.send_signal(signal.SIGINT)
+        await asyncio.wait_for(process.communicate(), 30)
+    finally:
+        await runner.cleanup()
+    assert f"not started: another program, or another `up` has port {port}; end that first" in line
+    assert process.returncode == 1
+
+
+async def test_ctrl_c_while_the_clusters_start_ends_up_at_once(
+    tmp_path: Path, distribution: Callable[..., Path]
+) -> None:
+    fifo = tmp_path / "started"
+    os.mkfifo(fifo)
+    source = (
+        "import os, pathlib, signal\nfrom sanctuary_host import hookimpl\n\n"
+        "if os.environ['PORT']:\n"
+        f"    pathlib.Path({str(fifo)!r}).write_text('now')\n    signal.pause()\n\n"
+        "@hookimpl\ndef register_tools():\n    return []\n"
+    )
+    process = await _up(distribution("acme", "acme", {"one": source}))
+    assert await asyncio.wait_for(asyncio.to_thread(fifo.read_text), 60) == "now"
+    process.send_signal(signal.SIGINT)
+    out = (await asyncio.wait_for(process.communicate(), 15))[0].decode()
+    assert "STATE" not in out
+    assert "stopped." in out.lower()

@@ -31,9 +31,14 @@ class Member:
     cluster: str
     port: int
     boundary: str
-    process: asyncio.subprocess.Process
+    process: asyncio.subprocess.Process | None
     tools: int = 0
     state: str = "starting"
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether it ran, and ended because it was asked to: a signal that comes before it listens kills it."""
+        return self.process is not None and self.process.returncode in {0, -signal.SIGTERM}
 
     @property
     def url(self) -> str:
@@ -57,17 +62,32 @@ async def _up(names: list[str], environment: dict[str, str]) -> int:
     reports = await asyncio.gather(*(_report(name, environment) for name in names))
     members: list[Member] = []
     try:
-        for name, report in zip(names, reports, strict=True):
-            members.append(await _start(name, report, environment))
-        await asyncio.gather(*(_watch_start(member) for member in members))
-        _print_table(members)
-        if any(member.process.returncode is None for member in members):
-            print(paint("Ctrl-C stops them all.", "dim"), flush=True)
+        if not stop.is_set():
+            for name, report in zip(names, reports, strict=True):
+                members.append(await _start(name, report, environment, {member.port for member in members}))
+            await _unless(stop, asyncio.gather(*(_watch_start(member) for member in members)))
+        if not stop.is_set():
+            _print_table(members)
+        if any(member.process is not None and member.process.returncode is None for member in members):
+            if not stop.is_set():
+                print(paint("Ctrl-C stops them all.", "dim"), flush=True)
             await _until(stop, members)
     finally:
         await asyncio.gather(*(_stop(member) for member in members))
-    print("All stopped." if all(member.process.returncode == 0 for member in members) else "Stopped.", flush=True)
-    return 0 if all(member.process.returncode == 0 for member in members) else 1
+    well = all(member.ended_well for member in members)
+    print("All stopped." if well else "Stopped.", flush=True)
+    return 0 if well else 1
+
+
+async def _unless(stop: asyncio.Event, work: asyncio.Future[Any]) -> None:
+    """Wait for `work`, or give it up as soon as the signal comes."""
+    asked = asyncio.ensure_future(stop.wait())
+    await asyncio.wait([asked, work], return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    if not work.done():
+        work.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await work
 
 
 async def _report(name: str, environment: dict[str, str]) -> dict[str, Any]:
@@ -88,8 +108,13 @@ async def _report(name: str, environment: dict[str, str]) -> dict[str, Any]:
     return report
 
 
-async def _start(name: str, report: Mapping[str, Any], environment: dict[str, str]) -> Member:
+async def _start(name: str, report: Mapping[str, Any], environment: dict[str, str], used: set[int]) -> Member:
     port = report.get("port") or _free_port()
+    boundary = report.get("boundary", "unknown")
+    if port in used or not _is_free(port):
+        # Not left to the member: while it finds out, whoever has the port would answer in its name.
+        who = "another cluster here" if port in used else "another program, or another `up`"
+        return Member(name, port, boundary, None, state=f"not started: {who} has port {port}; end that first")
     process = await asyncio.create_subprocess_exec(
         *COMMAND,
         env={**environment, "CLUSTER": name, "PORT": str(port)},
@@ -97,11 +122,13 @@ async def _start(name: str, report: Mapping[str, Any], environment: dict[str, st
         # A session of its own: Ctrl-C reaches this process, which then stops the members in order.
         start_new_session=True,
     )
-    return Member(name, port, report.get("boundary", "unknown"), process)
+    return Member(name, port, boundary, process)
 
 
 async def _watch_start(member: Member) -> None:
     """Ask a member whether it is ready until it is, or gives up."""
+    if member.process is None:
+        return
     answer: dict[str, Any] = {}
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(START_SECONDS), ClientSession(timeout=ClientTimeout(total=START_SECONDS)) as session:
@@ -132,18 +159,18 @@ def _print_table(members: list[Member]) -> None:
 async def _until(stop: asyncio.Event, members: list[Member]) -> None:
     """Wait for the signal; say so when a member ends by itself, and return when none is left."""
     asked = asyncio.ensure_future(stop.wait())
-    ends = {asyncio.ensure_future(member.process.wait()): member for member in members}
+    ends = {asyncio.ensure_future(member.process.wait()): member for member in members if member.process is not None}
     while ends and not asked.done():
         done, _ = await asyncio.wait([asked, *ends], return_when=asyncio.FIRST_COMPLETED)
         for end in done - {asked}:
             member = ends.pop(end)
-            print(paint(f"{member.cluster} ended with status {member.process.returncode}", "red"), flush=True)
+            print(paint(f"{member.cluster} ended with status {end.result()}", "red"), flush=True)
     for task in (asked, *ends):
         task.cancel()
 
 
 async def _stop(member: Member) -> None:
-    if member.process.returncode is not None:
+    if member.process is None or member.process.returncode is not None:
         return
     member.process.terminate()
     try:
@@ -152,6 +179,16 @@ async def _stop(member: Member) -> None:
     except TimeoutError:
         member.process.kill()
         await member.process.wait()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _free_port() -> int:
