@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import re
 import signal
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import aiohttp.web
 from mcp import Client
 
 from sanctuary_host.testing import serving
@@ -61,6 +60,8 @@ async def test_a_wrong_call_is_explained_with_status_2(run: Callable[..., Any]) 
     assert (wordless.status, "write key=value" in wordless.err) == (2, True)
     broken = await run("call", "calculate", "{", CLUSTER="utils")
     assert (broken.status, "not JSON" in broken.err) == (2, True)
+    nothing = await run("call", CLUSTER="utils")
+    assert (nothing.status, "arguments are required: tool\n" in nothing.err) == (2, True)
 
 
 async def test_utils_is_sound_and_small(run: Callable[..., Any]) -> None:
@@ -139,31 +140,86 @@ async def test_what_a_plugin_prints_never_reaches_standard_output(
 
 
 async def test_up_runs_every_cluster_shows_a_table_and_stops_on_ctrl_c(tmp_path: Path) -> None:
-    with socket.socket() as other:
-        with contextlib.suppress(OSError):  # whoever has the port already serves the test as well
-            other.bind(("127.0.0.1", 8100))
-            other.listen()
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "sanctuary_host", "up"),
-            env={**os.environ, "SANCTUARY_LOG_LEVEL": "ERROR", "SANCTUARY_DATA": str(tmp_path)},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        assert process.stdout is not None
-        lines: list[str] = []
-        async with asyncio.timeout(60):
-            while not lines or not lines[-1].startswith("Ctrl-C"):
-                line = (await process.stdout.readline()).decode()
-                assert line, lines
-                lines.append(line)
-        assert lines[0].split() == ["CLUSTER", "URL", "TOOLS", "BOUNDARY", "STATE"]
-        (utils,) = [line for line in lines if line.startswith("utils ")]
-        assert "no files; no network" in utils
-        assert utils.rstrip().endswith("ready (its port 8100 is taken by another process)")
-        url = utils.split()[1]
-        async with Client(url) as client:
-            assert len((await client.list_tools()).tools) == 8
-        process.send_signal(signal.SIGINT)
-        rest = (await asyncio.wait_for(process.communicate(), 30))[0].decode()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "sanctuary_host", "up"),
+        env={**os.environ, "SANCTUARY_LOG_LEVEL": "ERROR", "SANCTUARY_DATA": str(tmp_path)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    lines: list[str] = []
+    async with asyncio.timeout(60):
+        while not lines or not lines[-1].startswith("Ctrl-C"):
+            line = (await process.stdout.readline()).decode()
+            assert line, lines
+            lines.append(line)
+    assert lines[0].split() == ["CLUSTER", "URL", "TOOLS", "BOUNDARY", "STATE"]
+    (utils,) = [line for line in lines if line.startswith("utils ")]
+    assert "no files; no network" in utils
+    assert "  ready" in utils
+    async with Client(utils.split()[1]) as client:
+        assert len((await client.list_tools()).tools) == 8
+    process.send_signal(signal.SIGINT)
+    rest = (await asyncio.wait_for(process.communicate(), 30))[0].decode()
     assert process.returncode == 0
     assert "All stopped." in rest
+
+
+def _up(site: Path) -> Any:
+    return asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "sanctuary_host", "up"),
+        env={**os.environ, "SANCTUARY_LOG_LEVEL": "ERROR", "PYTHONPATH": str(site)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+
+
+async def test_up_never_takes_another_servers_answer_for_a_clusters_own(
+    distribution: Callable[..., Path],
+) -> None:
+    async def pretend(request: aiohttp.web.Request) -> aiohttp.web.Response:
+        return aiohttp.web.json_response({"status": "ready", "tools": 1, "reasons": []})
+
+    application = aiohttp.web.Application()
+    application.router.add_get("/ready", pretend)
+    runner = aiohttp.web.AppRunner(application)
+    await runner.setup()
+    try:
+        await aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start()
+        port = runner.addresses[0][1]
+        source = (
+            "from sanctuary_host import Boundary, hookimpl\n\n"
+            f"@hookimpl\ndef declare_boundary():\n    return Boundary(port={port})\n"
+        )
+        process = await _up(distribution("acme", "acme", {"one": source}))
+        line = ""
+        async with asyncio.timeout(60):
+            while not line.startswith("acme "):
+                line = (await process.stdout.readline()).decode()
+                assert line
+        process.send_signal(signal.SIGINT)
+        await asyncio.wait_for(process.communicate(), 30)
+    finally:
+        await runner.cleanup()
+    assert f":{port}/" not in line
+    assert f"  ready (its port {port} is taken by another process)" in line
+    assert process.returncode == 0
+
+
+async def test_ctrl_c_while_the_clusters_start_ends_up_at_once(
+    tmp_path: Path, distribution: Callable[..., Path]
+) -> None:
+    fifo = tmp_path / "started"
+    os.mkfifo(fifo)
+    source = (
+        "import os, pathlib, signal\nfrom sanctuary_host import hookimpl\n\n"
+        "if os.environ['PORT']:\n"
+        f"    pathlib.Path({str(fifo)!r}).write_text('now')\n    signal.pause()\n\n"
+        "@hookimpl\ndef register_tools():\n    return []\n"
+    )
+    process = await _up(distribution("acme", "acme", {"one": source}))
+    assert await asyncio.wait_for(asyncio.to_thread(fifo.read_text), 60) == "now"
+    process.send_signal(signal.SIGINT)
+    out = (await asyncio.wait_for(process.communicate(), 15))[0].decode()
+    assert "STATE" not in out
+    assert "stopped." in out.lower()

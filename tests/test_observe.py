@@ -118,6 +118,21 @@ def test_a_message_with_line_breaks_cannot_forge_a_second_record(pretty: bool) -
     assert len(stream.getvalue().splitlines()) == 1
 
 
+@pytest.mark.parametrize("coloured", [True, False])
+def test_a_line_for_people_says_nothing_twice_and_has_colours_where_they_are_wanted(coloured: bool) -> None:
+    stream = io.StringIO()
+    logging.getLogger().handlers, before = [], logging.getLogger().handlers
+    try:
+        logs.configure(level="INFO", cluster="test", stream=stream, pretty=True, coloured=coloured)
+        fields = {"event": "listening", "url": "http://127.0.0.1:80/mcp", "tools": 8}
+        logging.getLogger("test").info("Serving at http://127.0.0.1:80/mcp", extra={"fields": fields})
+    finally:
+        logging.getLogger().handlers = before
+    assert ("\x1b" in stream.getvalue()) is coloured
+    assert stream.getvalue().count("http://127.0.0.1:80/mcp") == 1
+    assert "tools=8" in stream.getvalue()
+
+
 async def test_a_client_that_never_reads_standard_error_is_served_all_the_same() -> None:
     reader, writer = os.pipe()
     process = await asyncio.create_subprocess_exec(

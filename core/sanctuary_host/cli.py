@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import errno
 import gc
 import os
 import socket
@@ -14,6 +15,7 @@ from importlib.metadata import version
 from typing import Final, NoReturn
 
 from sanctuary_host.commands import call, health, show
+from sanctuary_host.commands.table import colours
 from sanctuary_host.config import Config, read_config
 from sanctuary_host.containment.output import Output
 from sanctuary_host.containment.zygote import Zygote
@@ -91,7 +93,7 @@ def _serve(config: Config, environment: Mapping[str, str]) -> int:
     # From here on, whatever anybody prints goes to standard error: over stdio, standard output is the protocol's.
     output = os.dup(1)
     os.dup2(2, 1)
-    logs.configure(level=config.log_level, cluster=config.cluster)
+    logs.configure(level=config.log_level, cluster=config.cluster, coloured=colours(sys.stderr))
     cluster = load(config.cluster, environment, config.trust)
     listener = _listen(config)
     zygote = _zygote(cluster)
@@ -126,8 +128,13 @@ def _listen(config: Config) -> socket.socket | None:
         listener.bind((config.address, config.port))
     except OSError as error:
         listener.close()
+        remedy = (
+            "SANCTUARY_BIND to an address of this machine"
+            if error.errno == errno.EADDRNOTAVAIL
+            else "PORT to another one"
+        )
         raise SettingsError(
-            f"port {config.port} on {config.address} cannot be used: {error.strerror}; set PORT to another one"
+            f"port {config.port} on {config.address} cannot be used: {error.strerror}; set {remedy}"
         ) from None
     listener.listen(BACKLOG)
     listener.setblocking(False)  # noqa: FBT003  # the standard library's own order
@@ -180,6 +187,7 @@ def _parser() -> argparse.ArgumentParser:
     called.add_argument(
         "arguments",
         nargs="*",
+        default=[],  # or Python 3.11 says that they are required
         metavar="key=value",
         help="its arguments; or all of them as one JSON object, - for stdin",
     )

@@ -7,6 +7,8 @@ import json
 import sys
 from typing import Final
 
+from sanctuary_host.shapes import is_object
+
 LOOPBACK: Final = "127.0.0.1"
 SECONDS: Final = 3.0
 """How long the server may take to answer; a live one takes milliseconds."""
@@ -31,10 +33,14 @@ def probe(address: str, port: int, *, path: str, as_json: bool) -> int:
         response = connection.getresponse()
         answer = json.loads(response.read(1 << 20))
     except (OSError, ValueError, http.client.HTTPException) as error:
-        print(f"nothing healthy answers on port {port}: {error}", file=sys.stderr)
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        print(f"nothing healthy answers on port {port}: {reason}", file=sys.stderr)
         return 1
     finally:
         connection.close()
+    if not is_object(answer):
+        print(f"what answers on port {port} is no sanctuary-host", file=sys.stderr)
+        return 1
     well = response.status == http.client.OK
     if as_json:
         print(json.dumps(answer, indent=2, ensure_ascii=False))

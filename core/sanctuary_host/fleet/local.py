@@ -37,6 +37,11 @@ class Member:
     state: str = "starting"
 
     @property
+    def ended_well(self) -> bool:
+        """Whether it ran, and ended because it was asked to: a signal that comes before it listens kills it."""
+        return self.process.returncode in {0, -signal.SIGTERM}
+
+    @property
     def url(self) -> str:
         """Where its clients connect."""
         return f"http://127.0.0.1:{self.port}/mcp"
@@ -58,17 +63,32 @@ async def _up(names: list[str], environment: dict[str, str]) -> int:
     reports = await asyncio.gather(*(_report(name, environment) for name in names))
     members: list[Member] = []
     try:
-        for name, report in zip(names, reports, strict=True):
-            members.append(await _start(name, report, environment))
-        await asyncio.gather(*(_watch_start(member) for member in members))
-        _print_table(members)
+        if not stop.is_set():
+            for name, report in zip(names, reports, strict=True):
+                members.append(await _start(name, report, environment, {member.port for member in members}))
+            await _unless(stop, asyncio.gather(*(_watch_start(member) for member in members)))
+        if not stop.is_set():
+            _print_table(members)
         if any(member.process.returncode is None for member in members):
-            print(paint("Ctrl-C stops them all.", "dim"), flush=True)
+            if not stop.is_set():
+                print(paint("Ctrl-C stops them all.", "dim"), flush=True)
             await _until(stop, members)
     finally:
         await asyncio.gather(*(_stop(member) for member in members))
-    print("All stopped." if all(member.process.returncode == 0 for member in members) else "Stopped.", flush=True)
-    return 0 if all(member.process.returncode == 0 for member in members) else 1
+    well = all(member.ended_well for member in members)
+    print("All stopped." if well else "Stopped.", flush=True)
+    return 0 if well else 1
+
+
+async def _unless(stop: asyncio.Event, work: asyncio.Future[Any]) -> None:
+    """Wait for `work`, or give it up as soon as the signal comes."""
+    asked = asyncio.ensure_future(stop.wait())
+    await asyncio.wait([asked, work], return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    if not work.done():
+        work.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await work
 
 
 async def _report(name: str, environment: dict[str, str]) -> dict[str, Any]:
@@ -89,9 +109,10 @@ async def _report(name: str, environment: dict[str, str]) -> dict[str, Any]:
     return report
 
 
-async def _start(name: str, report: Mapping[str, Any], environment: dict[str, str]) -> Member:
+async def _start(name: str, report: Mapping[str, Any], environment: dict[str, str], used: set[int]) -> Member:
     wanted = report.get("port") or 0
-    port = wanted if wanted and _is_free(wanted) else _free_port()
+    # Not left to the member: while it finds out, whoever has the port would answer in its name.
+    port = wanted if wanted and wanted not in used and _is_free(wanted) else _free_port()
     note = f" (its port {wanted} is taken by another process)" if wanted and port != wanted else ""
     process = await asyncio.create_subprocess_exec(
         *COMMAND,
@@ -140,7 +161,7 @@ async def _until(stop: asyncio.Event, members: list[Member]) -> None:
         done, _ = await asyncio.wait([asked, *ends], return_when=asyncio.FIRST_COMPLETED)
         for end in done - {asked}:
             member = ends.pop(end)
-            print(paint(f"{member.cluster} ended with status {member.process.returncode}", "red"), flush=True)
+            print(paint(f"{member.cluster} ended with status {end.result()}", "red"), flush=True)
     for task in (asked, *ends):
         task.cancel()
 
@@ -159,12 +180,12 @@ async def _stop(member: Member) -> None:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server itself does
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
             return False
-        return True
+    return True
 
 
 def _free_port() -> int:

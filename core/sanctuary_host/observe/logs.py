@@ -26,7 +26,9 @@ CallWriter = Callable[[str, str, str, float, str], None]
 LEVEL_COLOURS: Final = {"DEBUG": "2", "INFO": "36", "WARNING": "33", "ERROR": "31", "CRITICAL": "31;1"}
 
 
-def configure(*, level: str, cluster: str, stream: TextIO | None = None, pretty: bool | None = None) -> None:
+def configure(
+    *, level: str, cluster: str, stream: TextIO | None = None, pretty: bool | None = None, coloured: bool = True
+) -> None:
     """Send every log record of the process to `stream`.
 
     Args:
@@ -34,12 +36,13 @@ def configure(*, level: str, cluster: str, stream: TextIO | None = None, pretty:
         cluster: the cluster's name, written with each record.
         stream: where to write, standard error by default.
         pretty: lines for people instead of JSON, by default where the stream is a terminal.
+        coloured: whether the lines for people have colours.
     """
     for costly, off in COSTLY.items():
         setattr(logging, costly, off)
     target = stream or sys.stderr
     readable = target.isatty() if pretty is None else pretty
-    handler = _Handler(target, _Pretty() if readable else _Json(cluster))
+    handler = _Handler(target, _Pretty(coloured=coloured) if readable else _Json(cluster))
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
@@ -135,15 +138,23 @@ class _Json(logging.Formatter):
 
 
 class _Pretty(logging.Formatter):
+    def __init__(self, *, coloured: bool) -> None:
+        super().__init__()
+        self._coloured = coloured
+
     def format(self, record: logging.LogRecord) -> str:
         fields = fields_of(record)
         colour = LEVEL_COLOURS.get(record.levelname, "0")
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
         # One record, one line: whatever a caller got into a message cannot forge another, nor command the terminal.
         sentence = _printable(record.getMessage())
-        shown = {key: value for key, value in fields.items() if key not in {"traceback", "event"}}
-        detail = "".join(f"  {key}={_printable(str(value))}" for key, value in shown.items())
-        line = f"{clock} \x1b[{colour}m{record.levelname.lower():8}\x1b[0m {sentence}\x1b[2m{detail}\x1b[0m"
+        shown = {key: _printable(str(value)) for key, value in fields.items() if key not in {"traceback", "event"}}
+        # What the sentence says already is not said again.
+        detail = "".join(f"  {key}={value}" for key, value in shown.items() if value not in sentence.split())
+        level = f"{record.levelname.lower():8}"
+        if self._coloured:
+            level, detail = f"\x1b[{colour}m{level}\x1b[0m", f"\x1b[2m{detail}\x1b[0m"
+        line = f"{clock} {level} {sentence}{detail}"
         trace = self.formatException(record.exc_info) if record.exc_info else fields.get("traceback")
         return f"{line}\n{_indented(str(trace))}" if trace else line
 
