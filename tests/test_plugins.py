@@ -43,6 +43,44 @@ BROKEN = {
         TOOL + "@tool()\ndef f() -> int:\n    return 1\n\n@hookimpl\ndef register_tools():\n    return [f]",
         "f has no docstring",
     ),
+    "a mark without parentheses": (
+        TOOL + "@tool\ndef f() -> int:\n    'F.'\n\n@hookimpl\ndef register_tools():\n    return [f]",
+        "@tool needs parentheses: write @tool()",
+    ),
+    "a tool that was called instead of listed": (
+        TOOL + "@tool()\ndef f() -> int:\n    'F.'\n    return 1\n\n@hookimpl\ndef register_tools():\n    return [f()]",
+        "a tool is a function, not int; list the function itself",
+    ),
+    "marks that contradict each other": (
+        TOOL
+        + "@tool(read_only=True, destructive=True)\ndef f() -> int:\n    'F.'\n\n"
+        + "@hookimpl\ndef register_tools():\n    return [f]",
+        "marked both read_only and destructive",
+    ),
+    "a boundary of an unknown word": (
+        TOOL + "@hookimpl\ndef declare_boundary():\n    return Boundary(network='lan')",
+        "a Boundary's network must be 'none' or 'backends' or 'internet'",
+    ),
+    "a boundary with a comma forgotten": (
+        TOOL + "@hookimpl\ndef declare_boundary():\n    return Boundary(mounts=(Mount('ACME_FOLDER')))",
+        "a Boundary's mounts must be a tuple of Mount; a tuple of one is written (one,)",
+    ),
+    "a boundary whose secrets are one word": (
+        TOOL + "@hookimpl\ndef declare_boundary():\n    return Boundary(secrets='ACME_KEY')",
+        "a Boundary's secrets must be a tuple of str",
+    ),
+    "a boundary with a port that is none": (
+        TOOL + "@hookimpl\ndef declare_boundary():\n    return Boundary(port=70000)",
+        "a Boundary's port must be from 1 to 65535",
+    ),
+    "a mount of an unknown mode": (
+        TOOL + "@hookimpl\ndef declare_boundary():\n    return Boundary(mounts=(Mount('ACME_FOLDER', mode='rx'),))",
+        "a Mount's mode must be 'ro' or 'rw'",
+    ),
+    "a boundary that is something else": (
+        TOOL + "@hookimpl\ndef declare_boundary():\n    return 'none'",
+        "declare_boundary returned str; return a Boundary",
+    ),
     "many arguments": (
         TOOL + "@tool()\ndef f(*a: int) -> int:\n    'F.'\n\n@hookimpl\ndef register_tools():\n    return [f]",
         "named one by one",
@@ -159,13 +197,20 @@ async def test_names_that_a_gateway_makes_one_are_a_fault(
     [
         ({}, "CLUSTER is not set; choose one of: "),
         ({"CLUSTER": "utlis"}, "cluster 'utlis' is not installed (did you mean utils?); installed: "),
+        ({"CLUSTER": "UTILS"}, "cluster 'UTILS' is not installed (did you mean utils?); installed: "),
         ({"CLUSTER": "../etc"}, "cluster '../etc' is not installed; installed: "),
-        ({"CLUSTER": "utils", "PORT": "http"}, "PORT must be a valid integer"),
+        ({"CLUSTER": "utils", "PORT": "http"}, "PORT must be a whole number"),
         ({"CLUSTER": "utils", "PORT": "70000"}, "PORT must be less than or equal to 65535"),
         ({"CLUSTER": "utils", "PORT": "0", "SANCTUARY_BIND": "0.0.0.0"}, "set SANCTUARY_TOKEN"),
         ({"CLUSTER": "utils", "PORT": "0", "SANCTUARY_CONTAINER": "1"}, "set SANCTUARY_TOKEN"),
         ({"CLUSTER": "utils", "PORT": "0", "SANCTUARY_BIND": "localhost"}, "SANCTUARY_BIND must be an IP address"),
         ({"CLUSTER": "utils", "PORT": "0", "SANCTUARY_TOKEN_FILE": "/nowhere"}, "SANCTUARY_TOKEN_FILE names a file"),
+        ({"CLUSTER": "utils", "PORT": "0", "SANCTUARY_TOKEN_FILE": "/dev/null"}, "names a file that is empty"),
+        ({"CLUSTER": "utils", "PORT": "0", "SANCTUARY_STATELESS": "maybe"}, "SANCTUARY_STATELESS must be 1 or 0"),
+        (
+            {"CLUSTER": "utils", "PORT": "0", "SANCTUARY_BIND": "192.0.2.1", "SANCTUARY_TOKEN": "x"},
+            "SANCTUARY_BIND to an",
+        ),
         ({"CLUSTER": "utils", "SANCTUARY_ADVERTISE_URL": "utils:8000"}, "must be an http or https URL"),
     ],
 )

@@ -132,7 +132,7 @@ def load(name: str, environment: Mapping[str, str] | None = None, trust: frozens
     """
     found = entry_points(group=GROUP + name)
     if not name or not found:
-        close = difflib.get_close_matches(name, installed(), n=1)
+        close = difflib.get_close_matches(name.lower(), installed(), n=1)
         hint = f" (did you mean {close[0]}?)" if close else ""
         raise UnknownClusterError(
             f"cluster {name[:64]!r} is not installed{hint}; installed: {', '.join(installed()) or 'none'}"
@@ -218,9 +218,11 @@ def _boundary(
     modules: list[tuple[EntryPoint, str, dict[str, Callable[..., Any]]]],
     trusted: frozenset[str],
 ) -> Boundary:
+    """What the cluster may touch; takes out of `modules` those whose declaration is broken."""
     declared: list[tuple[str, Boundary]] = []
     guests = any(distribution == DISTRIBUTION for _, distribution, _ in modules)
-    for entry, distribution, hooks in modules:
+    for module in modules[:]:
+        entry, distribution, hooks = module
         if "declare_boundary" not in hooks:
             continue
         if guests and distribution not in trusted:
@@ -230,16 +232,23 @@ def _boundary(
                 "cluster; offer the tools in a cluster of their own, or without declare_boundary"
             )
             continue
-        boundary = _isolated(cluster, entry, hooks["declare_boundary"])
-        if isinstance(boundary, Boundary):
+        boundary = _isolated(cluster, entry, partial(_declared, hooks["declare_boundary"]))
+        if boundary is None:
+            modules.remove(module)
+        else:
             declared.append((f"{entry.name} (from {distribution})", boundary))
-        elif boundary is not None:
-            cluster.faults.append(f"plugin {entry.name}: declare_boundary returned no Boundary; the tightest is used")
     if len(declared) > 1:
         names = " and ".join(name for name, _ in declared)
         cluster.faults.append(f"the plugins {names} both declare a boundary; one must, so the tightest is used")
         return Boundary()
     return declared[0][1] if declared else Boundary()
+
+
+def _declared(hook: Callable[[], Any]) -> Boundary:
+    boundary = hook()
+    if not isinstance(boundary, Boundary):
+        raise UnfitError(f"declare_boundary returned {type(boundary).__name__}; return a Boundary")
+    return boundary
 
 
 def _collect(cluster: Cluster, plugin: Plugin) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, Final, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -61,22 +61,34 @@ def read_settings(
 
 
 def read_secret(name: str, environment: Mapping[str, str]) -> str | None:
-    """A secret from the variable `name`, or from the file that `name`_FILE names; without white space around it.
+    """A secret from the file that `name`_FILE names, without white space around it, or else from the variable `name`.
 
     Raises:
-        SettingsError: the file cannot be read.
+        SettingsError: the file cannot be read or is empty. Whoever names a file means to have the secret in force.
     """
     if path := environment.get(f"{name}_FILE"):
         try:
-            return Path(path).read_text(encoding="utf-8").strip()
+            secret = Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
             raise SettingsError(f"{name}_FILE names a file that cannot be read: {reason}") from None
+        if not secret:
+            raise SettingsError(f"{name}_FILE names a file that is empty; write the secret into it")
+        return secret
     return environment.get(name)
 
 
+PLAIN: Final = {
+    "missing": "is not set",
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
+    "bool_parsing": "must be 1 or 0",
+}
+"""What pydantic says at length, in words that fit an environment variable."""
+
+
 def _sentence(names: Mapping[str, str], fault: Any) -> str:
-    text = "is not set" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
+    text = PLAIN.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
     if not fault["loc"]:
         return str(text)
     name = names.get(str(fault["loc"][0]), str(fault["loc"][0]))

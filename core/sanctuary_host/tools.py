@@ -46,6 +46,8 @@ class Marks:
 
 
 def tool(
+    function: None = None,
+    /,
     *,
     read_only: bool = False,
     destructive: bool | None = None,
@@ -59,6 +61,7 @@ def tool(
     """Mark a function as a tool; the function itself is unchanged and stays callable as it is.
 
     Args:
+        function: nothing; it is here to explain `@tool` without parentheses.
         read_only: it changes nothing outside itself.
         destructive: it may overwrite or delete; by default what is not read-only is.
         idempotent: calling it twice changes no more than calling it once; by default what is read-only is.
@@ -68,7 +71,12 @@ def tool(
         runs: `"loop"` (the default of `async def`), `"worker"` (the default of `def`), or `"inline"` for pure
             work of constant size that is cheaper than handing it over.
         name: the tool's name, by default the function's.
+
+    Raises:
+        UnfitError: the parentheses are missing.
     """
+    if function is not None:  # pyright: ignore[reportUnnecessaryComparison]  # what type checkers refuse, others write
+        raise UnfitError("@tool needs parentheses: write @tool(), or @tool(read_only=True)")
     marks = Marks(read_only, destructive, idempotent, open_world, timeout, memory, runs, name)
 
     def mark(function: F) -> F:
@@ -145,7 +153,9 @@ def describe(function: Callable[..., Any]) -> Tool:
             has types that no schema can state.
     """
     marks = getattr(function, MARKS, None)
-    label = getattr(function, "__name__", repr(function))
+    label = getattr(function, "__name__", type(function).__name__)
+    if not callable(function):
+        raise UnfitError(f"a tool is a function, not {label}; list the function itself, without calling it")
     if not isinstance(marks, Marks):
         raise UnfitError(f"{label} is not marked as a tool; put @tool(...) above it")
     name = marks.name or label
@@ -154,6 +164,8 @@ def describe(function: Callable[..., Any]) -> Tool:
         raise UnfitError(f"tool {name} has no docstring; its docstring is what a model reads, so write one")
     if not marks.timeout > 0:
         raise UnfitError(f"tool {name} has timeout={marks.timeout:g}; it must be above 0 seconds")
+    if marks.read_only and marks.destructive:
+        raise UnfitError(f"tool {name} is marked both read_only and destructive; it is one of them")
     is_async = inspect.iscoroutinefunction(function)
     if (is_async and marks.runs == "inline") or (not is_async and marks.runs == "loop"):
         kind = "an async def" if is_async else "a def"
