@@ -120,6 +120,10 @@ FAULTS = {
     "a misspelt hook": "@hookimpl\ndef register_tool():\n    return []",
     "a hook that returns something else": "@hookimpl\ndef register_tools():\n    return {}",
     "a function without `@tool`": "def f() -> int:\n    'F.'" + REGISTER,
+    "`@tool` without parentheses": "@tool\ndef f() -> int:\n    'F.'" + REGISTER,
+    "a tool that was called instead of listed": (
+        "@tool()\ndef f() -> int:\n    'F.'\n    return 1" + REGISTER.replace("[f]", "[f()]")
+    ),
     "no docstring": "@tool()\ndef f() -> int:\n    return 1" + REGISTER,
     "`*args`, `**kwargs`": "@tool()\ndef f(*words: str) -> int:\n    'F.'" + REGISTER,
     "a parameter without its type": "@tool()\ndef f(word) -> int:\n    'F.'" + REGISTER,
@@ -127,6 +131,7 @@ FAULTS = {
     "types imported under `TYPE_CHECKING`": "@tool()\ndef f(path: \"Path\") -> int:\n    'F.'" + REGISTER,
     "a place that does not fit the function": "@tool(runs='inline')\nasync def f() -> int:\n    'F.'" + REGISTER,
     "a deadline that is none": "@tool(timeout=0)\ndef f() -> int:\n    'F.'" + REGISTER,
+    "marks that contradict each other": "@tool(read_only=True, destructive=True)\ndef f() -> int:\n    'F.'" + REGISTER,
     "a name that gateways refuse": "@tool(name='f g')\ndef f() -> int:\n    'F.'" + REGISTER,
     "a description that gateways drop the tool for": "@tool()\ndef f() -> int:\n    'A && b.'" + REGISTER,
     "a name that is taken": "@tool(name='first')\ndef f() -> int:\n    'F.'" + REGISTER,
@@ -134,6 +139,7 @@ FAULTS = {
         "from pydantic import BaseModel\nclass Settings(BaseModel):\n    folder: str\n\n"
         "@hookimpl\ndef register_tools(host):\n    host.settings(Settings)\n    return []"
     ),
+    "a boundary that nothing could enforce": "@hookimpl\ndef declare_boundary():\n    return Boundary(network='lan')",
     "a secret that the boundary does not declare": "@hookimpl\ndef register_tools(host):\n    host.secret('API_TOKEN')",
 }
 GOOD = "@tool(name='first')\ndef f() -> int:\n    'F.'" + REGISTER

@@ -62,7 +62,7 @@ class Host:
             The secret without surrounding white space, or `None` where neither is set.
 
         Raises:
-            SettingsError: the boundary does not declare it, or its file cannot be read.
+            SettingsError: the boundary does not declare it, or its file cannot be read or is empty.
         """
         if name not in self._boundary.secrets:
             raise SettingsError(f"{name} is not among the secrets that the boundary of {self.cluster} declares")
