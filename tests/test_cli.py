@@ -37,6 +37,16 @@ async def test_tools_are_listed_in_a_plain_table_or_as_json(run: Callable[..., A
     assert [tool["name"] for tool in listed.json] == [line.split()[0] for line in table.out.splitlines()[1:]]
 
 
+async def test_one_tool_is_shown_with_its_parameters_and_results(run: Callable[..., Any]) -> None:
+    shown = await run("tools", "calculate", CLUSTER="utils")
+    assert shown.status == 0
+    assert re.search(r"^expression +string +required +", shown.out, re.MULTILINE)
+    assert re.search(r"^precision +integer +15 +", shown.out, re.MULTILINE)
+    assert "is_exact" in shown.out
+    missed = await run("tools", "calculat", CLUSTER="utils")
+    assert (missed.status, "did you mean calculate?" in missed.err) == (2, True)
+
+
 async def test_a_tool_is_called_with_words_or_json(run: Callable[..., Any]) -> None:
     words = await run("call", "calculate", "expression=1/3+1/6", "--json", CLUSTER="utils")
     assert words.status == 0

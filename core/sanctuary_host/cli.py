@@ -15,6 +15,7 @@ from importlib.metadata import version
 from typing import Final, NoReturn
 
 from sanctuary_host.commands import call, health, show
+from sanctuary_host.commands.find import UsageError
 from sanctuary_host.commands.table import colours
 from sanctuary_host.config import Config, read_config
 from sanctuary_host.containment.output import Output
@@ -48,7 +49,7 @@ def main(words: Sequence[str] | None = None) -> int:
     environment = dict(os.environ)
     try:
         return _run(options, environment)
-    except (SettingsError, UnknownClusterError, call.UsageError) as error:
+    except (SettingsError, UnknownClusterError, UsageError) as error:
         print(f"sanctuary-host: {error}", file=sys.stderr)
         return USAGE_STATUS
     except BrokenPipeError:  # the reader of our output left, as `head` does
@@ -67,7 +68,7 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if command == "health":
         port = options.port or (int(text) if (text := environment.get("PORT", "")).isdecimal() else 0)
         if not port:
-            raise call.UsageError("health needs to know where to ask: set PORT, or pass --port")
+            raise UsageError("health needs to know where to ask: set PORT, or pass --port")
         address = environment.get("SANCTUARY_BIND", "")
         return health.probe(address, port, path="/ready" if options.ready else "/health", as_json=options.json)
     if not environment.get("CLUSTER"):
@@ -82,6 +83,8 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
         for fault in cluster.faults:
             print(f"sanctuary-host: {fault}", file=sys.stderr)
     if command == "tools":
+        if options.tool:
+            return show.show_tool(cluster, options.tool, as_json=options.json)
         return show.show_tools(cluster, as_json=options.json)
     if command == "check":
         return show.check(cluster, as_json=options.json)
@@ -180,7 +183,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"sanctuary-host {version(DISTRIBUTION)}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("serve", help="serve the cluster (what happens without a command)")
-    tools = commands.add_parser("tools", help="list the cluster's tools")
+    tools = commands.add_parser("tools", help="list the cluster's tools, or show one with its parameters")
+    tools.add_argument("tool", nargs="?", help="the tool to show")
     check = commands.add_parser("check", help="check plugins, names, descriptions and sizes; status 1 on any fault")
     called = commands.add_parser("call", help="call one tool and print its answer")
     called.add_argument("tool", help="the tool's name")

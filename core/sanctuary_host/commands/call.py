@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from sanctuary_host.calls import Calls, UnknownError
+from sanctuary_host.commands.find import UsageError, find_tool
 from sanctuary_host.commands.table import paint
 from sanctuary_host.containment.pool import Pool
 from sanctuary_host.containment.zygote import Zygote
@@ -19,10 +19,6 @@ from sanctuary_host.jobs import work_of
 from sanctuary_host.plugins import Cluster
 from sanctuary_host.results import Reply
 from sanctuary_host.shapes import is_object
-
-
-class UsageError(Exception):
-    """The command line does not say what to call; the message says what is missing."""
 
 
 def call_tool(cluster: Cluster, name: str, words: Sequence[str], *, as_json: bool) -> int:
@@ -37,11 +33,7 @@ def call_tool(cluster: Cluster, name: str, words: Sequence[str], *, as_json: boo
     Raises:
         UsageError: no such tool, or words that are no arguments.
     """
-    if name not in cluster.tools:
-        close = difflib.get_close_matches(name, cluster.tools, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"it offers {', '.join(cluster.tools) or 'none'}"
-        raise UsageError(f"cluster {cluster.name} has no tool {name}; {hint}")
-    arguments = _arguments(words, cluster.tools[name].arguments.schema.get("properties", {}))
+    arguments = _arguments(words, find_tool(cluster, name).arguments.schema.get("properties", {}))
     zygote = Zygote.start(work_of(cluster))
     reply = asyncio.run(_call(cluster, zygote, name, arguments))
     _print(reply, as_json=as_json)

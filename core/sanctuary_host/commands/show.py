@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import Any, Final
 
+from sanctuary_host.commands.find import find_tool
 from sanctuary_host.commands.table import paint, table
 from sanctuary_host.plugins import Cluster
 
+WORDS_LIMIT: Final = 60
+"""Characters of a list of words in a table."""
 BUDGET: Final = 12 * 1024
 """Bytes of a cluster's `tools/list` beyond which a model pays more for reading tools than for using them."""
 
@@ -31,6 +35,50 @@ def show_tools(cluster: Cluster, *, as_json: bool) -> int:
         rows.append([tool.name, effect, tool.runs, f"{tool.marks.timeout:g} s", tool.description.splitlines()[0]])
     print(table(["TOOL", "EFFECT", "RUNS", "LIMIT", "WHAT IT DOES"], rows))
     return 0
+
+
+def show_tool(cluster: Cluster, name: str, *, as_json: bool) -> int:
+    """Print one tool with its parameters and the fields of its result; exit status 0.
+
+    Raises:
+        UsageError: the cluster has no such tool.
+    """
+    tool = find_tool(cluster, name)
+    wire = tool.wire()
+    if as_json:
+        print(json.dumps(wire, indent=2, ensure_ascii=False))
+        return 0
+    print(f"{paint(tool.name, 'bold')}\n\n{tool.description}\n")
+    schema = tool.arguments.schema
+    rows = [
+        [key, _type_of(field), "required" if key in schema.get("required", ()) else _default_of(field), _about(field)]
+        for key, field in schema["properties"].items()
+    ]
+    print(table(["PARAMETER", "TYPE", "DEFAULT", "MEANING"], rows) if rows else "It takes no parameters.")
+    fields = (tool.output_schema or {}).get("properties", {})
+    if fields:
+        rows = [[key, _type_of(field), _about(field)] for key, field in fields.items()]
+        print("\n" + table(["RESULT", "TYPE", "MEANING"], rows))
+    return 0
+
+
+def _type_of(field: Mapping[str, Any]) -> str:
+    if "enum" in field:
+        words = ", ".join(str(word) for word in field["enum"] if word != "")
+        return words if len(words) <= WORDS_LIMIT else f"{words[:WORDS_LIMIT].rpartition(',')[0]}, …"
+    if "anyOf" in field:
+        return " or ".join(_type_of(option) for option in field["anyOf"])
+    if field.get("type") == "array":
+        return f"list of {_type_of(field.get('items', {}))}"
+    return str(field.get("type") or field.get("const") or field.get("$ref", "any").rpartition("/")[2])
+
+
+def _default_of(field: Mapping[str, Any]) -> str:
+    return json.dumps(field.get("default"), ensure_ascii=False)
+
+
+def _about(field: Mapping[str, Any]) -> str:
+    return str(field.get("description", ""))
 
 
 def check(cluster: Cluster, *, as_json: bool) -> int:

@@ -7,7 +7,7 @@ from aiohttp import hdrs, web
 from sanctuary_host.transport.dispatch import Dispatch
 from sanctuary_host.transport.exchange import Exchange
 from sanctuary_host.transport.guard import CORRELATION_ID, Guard, accepts
-from sanctuary_host.transport.kernel import Kernel, http_status
+from sanctuary_host.transport.kernel import Kernel, http_status, is_self_contained
 from sanctuary_host.transport.limits import Limits
 from sanctuary_host.transport.messages import Message, RefusedError, correlation_of, spliced_reply
 
@@ -39,6 +39,9 @@ class Modern:
         if "id" not in message:
             self._kernel.check_version(version)
             return web.Response(status=202)
+        if not is_self_contained(message):
+            # First of all it is the version that is wrong, and not what that version would ask for.
+            self._kernel.check_version(version)
         return await self.answer(request, message, streams=takes_events)
 
     async def answer(self, request: web.Request, message: Message, *, streams: bool) -> web.StreamResponse:
