@@ -61,7 +61,7 @@ def bars(found: Found) -> list[Bar]:
             "",
         ),
         Bar("CPU a call over bare aiohttp", ratio(found, "ours, session", "bare aiohttp", CLIENTS), 3, ""),
-        Bar("an idle session", found["idle_sessions_kib"]["host"], 8, " KiB"),
+        Bar("an idle session", found["idle_sessions_kib"]["host"] or math.nan, 8, " KiB"),
         Bar(
             f"{abandoned['sessions']} abandoned sessions leave",
             abandoned["after_mib"] - abandoned["before_mib"],
