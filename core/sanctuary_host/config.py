@@ -114,15 +114,15 @@ class Config(BaseModel):
         return self.advertise_url.rstrip("/") or f"http://{host}:{port}"
 
     def allowed_hosts(self) -> frozenset[str]:
-        """The host names by which clients may address the server; a name with _ is also known with -."""
-        names = {"127.0.0.1", "localhost", "::1"}
+        """The host names by which clients may address the server, beside those of the loopback interface."""
+        names: set[str] = set()
         if self.container:
             names.add(f"sanctuary_{self.cluster}")
         if not ipaddress.ip_address(self.address).is_unspecified:
             names.add(self.address)
         if host := urlsplit(self.advertise_url).hostname:
             names.add(host)
-        return frozenset(names | {name.replace("_", "-") for name in names})
+        return frozenset(names)
 
 
 def read_config(environment: Mapping[str, str]) -> Config:

@@ -18,12 +18,12 @@ def configure(environment: Mapping[str, str], cluster: str, version: str) -> boo
     """
     if not any(environment.get(name) for name in VARIABLES) or environment.get("OTEL_SDK_DISABLED") == "true":
         return False
-    try:  # for start-up cost alone: few processes are traced
-        from opentelemetry import trace  # noqa: PLC0415
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
-        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+    try:
+        from opentelemetry import trace  # noqa: PLC0415  # start-up cost: few are traced
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415  # start-up cost: few are traced
+        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415  # start-up cost: few are traced
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415  # start-up cost: few are traced
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415  # start-up cost: few are traced
     except ImportError:
         logger.warning("traces are asked for, but their packages are missing; install sanctuary-host[otel]")
         return False
