@@ -16,9 +16,11 @@ PUBLIC = {"sanctuary_host", "sanctuary_host.doors", "sanctuary_host.prompts", "s
 
 FLOORS = [
     {"boundary", "shapes", "calling", "content", "settings"},
-    {"schemas", "gateway.lint", "observe.lines", "observe.logs", "observe.metrics", "observe.traces", "config", "host"},
-    {"results", "arguments", "containment.output", "containment.wire"},
-    {"tools", "containment.connection", "containment.worker", "containment.zygote"},
+    {"schemas", "folders", "environment", "config"},
+    {"gateway.lint", "observe.lines", "observe.logs", "observe.metrics", "observe.traces", "host"},
+    {"results", "arguments", "containment.output", "containment.wire", "containment.grants"},
+    {"tools", "containment.sandbox", "containment.confinement"},
+    {"containment.connection", "containment.worker", "containment.zygote"},
     {"prompts", "containment.pool"},
     {"resources"},
     {"hookspecs"},
@@ -91,7 +93,8 @@ def test_only_the_command_reads_the_environment() -> None:
     }
     # The fork server empties it and workers watch that nobody changes it, testing hands it on to the process that it
     # starts, table asks for NO_COLOR.
-    assert readers == {"cli", "containment.worker", "containment.zygote", "testing", "commands.table"}
+    readers -= {"containment.worker", "containment.zygote", "testing", "commands.table"}
+    assert readers == {"cli", "environment"}
 
 
 async def test_each_module_imports_by_itself_without_a_warning() -> None:

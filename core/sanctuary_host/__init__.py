@@ -1,8 +1,9 @@
 """One MCP host, one cluster of tools a process. These names are all that a tool pack needs."""
 
-from sanctuary_host.boundary import Boundary, Mount
+from sanctuary_host.boundary import Boundary, Caps, Mount
 from sanctuary_host.calling import log, progress
 from sanctuary_host.content import Audio, Content, Embedded, Image, Link, Text, Verbatim
+from sanctuary_host.folders import Folder
 from sanctuary_host.hookspecs import hookimpl
 from sanctuary_host.host import Host
 from sanctuary_host.settings import SettingsError
@@ -11,8 +12,10 @@ from sanctuary_host.tools import ToolError, Tools, tool
 __all__ = [
     "Audio",
     "Boundary",
+    "Caps",
     "Content",
     "Embedded",
+    "Folder",
     "Host",
     "Image",
     "Link",

@@ -17,9 +17,12 @@ from typing import Final, NoReturn
 from sanctuary_host.commands import call, health, show
 from sanctuary_host.commands.find import UsageError
 from sanctuary_host.commands.table import colours
-from sanctuary_host.config import Config, read_config
+from sanctuary_host.config import Config, read_config, with_secrets
+from sanctuary_host.containment.confinement import Confinement
 from sanctuary_host.containment.output import Output
+from sanctuary_host.containment.sandbox import SandboxError
 from sanctuary_host.containment.zygote import Zygote
+from sanctuary_host.environment import Environment
 from sanctuary_host.jobs import work_of
 from sanctuary_host.observe import logs
 from sanctuary_host.plugins import DISTRIBUTION, Cluster, UnknownClusterError, installed, load
@@ -43,13 +46,16 @@ All settings are environment variables; docs/settings.md lists them.
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0 well, 1 failed, 2 wrongly called."""
+    """Run the command line; returns the exit status: 0 well, 1 failed, 2 wrongly called.
+
+    It empties this process's environment.
+    """
     _have_standard_files()
+    environment = Environment.take()
     options = _parser().parse_args(words)
-    environment = dict(os.environ)
     try:
         return _run(options, environment)
-    except (SettingsError, UnknownClusterError, UsageError) as error:
+    except (SandboxError, SettingsError, UnknownClusterError, UsageError) as error:
         print(f"sanctuary-host: {error}", file=sys.stderr)
         return USAGE_STATUS
     except BrokenPipeError:  # the reader of our output left, as `head` does
@@ -88,7 +94,8 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
         return show.show_tools(cluster, as_json=options.json)
     if command == "check":
         return show.check(cluster, as_json=options.json)
-    return call.call_tool(cluster, options.tool, options.arguments, as_json=options.json)
+    confinement = Confinement.prepare(cluster.boundary, environment, config.sandbox)
+    return call.call_tool(cluster, confinement, options.tool, options.arguments, as_json=options.json)
 
 
 def _serve(config: Config, environment: Mapping[str, str]) -> int:
@@ -99,10 +106,15 @@ def _serve(config: Config, environment: Mapping[str, str]) -> int:
     logs.configure(level=config.log_level, cluster=config.cluster, coloured=colours(sys.stderr))
     cluster = load(config.cluster, environment, config.trust)
     listener = _listen(config)
-    zygote = _zygote(cluster)
+    confinement = Confinement.prepare(cluster.boundary, environment, config.sandbox)
+    zygote = _zygote(cluster, confinement)
+    # Read only now: the workers forked above know nothing of it.
+    config = with_secrets(config, environment)
+    os.environ.update({name: value for name, value in environment.items() if name.startswith("OTEL_")})
     # Imported only now, for start-up cost: the workers forked above carry nothing of the protocol's 40 MB.
     from sanctuary_host import app  # noqa: PLC0415  # see above
 
+    confinement.seal_host()
     gc.freeze()
     gc.enable()
     sys.stdout = sys.stderr = Output(2)  # nothing that this process prints waits for a reader
@@ -114,9 +126,9 @@ def _serve(config: Config, environment: Mapping[str, str]) -> int:
     return 0
 
 
-def _zygote(cluster: Cluster) -> Zygote:
+def _zygote(cluster: Cluster, confinement: Confinement) -> Zygote:
     try:
-        return Zygote.start(work_of(cluster))
+        return Zygote.start(work_of(cluster), confinement.worker)
     except RuntimeError as error:
         raise SettingsError(str(error)) from None
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+import secrets
 from collections.abc import Mapping
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from sanctuary_host.settings import read_settings
+from sanctuary_host.settings import read_secret, read_settings
 
+Sandbox = Literal["require", "best-effort", "off"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
@@ -79,6 +81,14 @@ class Config(BaseModel):
             "`filesystem` and `git`, and their coroutines run in the host's process.",
         ),
     ] = frozenset()
+    sandbox: Annotated[
+        Sandbox,
+        Field(
+            validation_alias="SANCTUARY_SANDBOX",
+            description="Whether the kernel confines the process and its workers to the cluster's boundary: `require` "
+            "refuses to start where it cannot, `best-effort` does what the kernel can and warns, `off` does nothing.",
+        ),
+    ] = "best-effort"
     log_level: Annotated[
         LogLevel,
         Field(validation_alias="SANCTUARY_LOG_LEVEL", description="The least severe records that are logged."),
@@ -126,9 +136,25 @@ class Config(BaseModel):
 
 
 def read_config(environment: Mapping[str, str]) -> Config:
-    """The process's settings.
+    """The process's settings, with a placeholder nobody knows for each secret: workers are forked before it is read.
 
     Raises:
         SettingsError: one sentence for each variable that is missing or does not fit.
     """
-    return read_settings(Config, environment, "SANCTUARY")
+
+    def placeholder(name: str) -> str | None:
+        return secrets.token_hex() if name in environment or f"{name}_FILE" in environment else None
+
+    return read_settings(Config, environment, "SANCTUARY", placeholder)
+
+
+def with_secrets(config: Config, environment: Mapping[str, str]) -> Config:
+    """The same settings with the secrets themselves.
+
+    Raises:
+        SettingsError: the file that holds one cannot be read or is empty.
+    """
+    if config.token is None:
+        return config
+    token = read_secret("SANCTUARY_TOKEN", environment)
+    return config.model_copy(update={"token": SecretStr(token) if token else None})

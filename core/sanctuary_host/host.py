@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from sanctuary_host.boundary import Boundary
+from sanctuary_host.folders import Folder, read_folders
 from sanctuary_host.settings import SettingsError, read_secret, read_settings
 
 M = TypeVar("M", bound=BaseModel)
@@ -15,6 +16,28 @@ M = TypeVar("M", bound=BaseModel)
 
 def _nobody(*_news: object) -> None:
     """Hears of changes where nobody serves them."""
+
+
+class _Remembered(Mapping[str, str]):
+    """Variables that were asked for once, which a worker still knows when the rest of the environment is gone."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._asked: dict[str, str | None] = {}
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._asked:
+            self._asked[name] = self._environment.get(name)
+        value = self._asked[name]
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._environment)
+
+    def __len__(self) -> int:
+        return len(self._environment)
 
 
 class Host:
@@ -37,7 +60,8 @@ class Host:
         touch: Callable[[str], None] = _nobody,
     ) -> None:
         self.cluster = cluster
-        self._environment = environment
+        self._environment = _Remembered(environment)
+        self._secrets: dict[str, str | None] = {}
         self._boundary = boundary
         self._offer = offer
         self._touch = touch
@@ -66,7 +90,23 @@ class Host:
         """
         if name not in self._boundary.secrets:
             raise SettingsError(f"{name} is not among the secrets that the boundary of {self.cluster} declares")
-        return read_secret(name, self._environment)
+        if name not in self._secrets:
+            self._secrets[name] = read_secret(name, self._environment)
+        return self._secrets[name]
+
+    def folders(self, setting: str) -> tuple[Folder, ...]:
+        """The folders that the operator grants in a setting that the cluster's boundary declares as a mount.
+
+        Returns:
+            Each with its name, path, and whether it may be written; none where the setting is not set.
+
+        Raises:
+            SettingsError: the boundary declares no such mount, or the setting does not fit; see docs/settings.md.
+        """
+        for mount in self._boundary.mounts:
+            if mount.setting == setting:
+                return read_folders(mount, self._environment)
+        raise SettingsError(f"{setting} is not among the mounts that the boundary of {self.cluster} declares")
 
     def on_shutdown(self, callback: Callable[[], Any]) -> None:
         """Have `callback` called when the host stops; it may be a coroutine function."""

@@ -13,6 +13,7 @@ from pydantic_core import from_json, to_json
 from sanctuary_host.calls import Calls, UnknownError
 from sanctuary_host.commands.find import UsageError, find_tool
 from sanctuary_host.commands.table import paint
+from sanctuary_host.containment.confinement import Confinement
 from sanctuary_host.containment.pool import Pool
 from sanctuary_host.containment.zygote import Zygote
 from sanctuary_host.jobs import work_of
@@ -21,11 +22,12 @@ from sanctuary_host.results import Reply
 from sanctuary_host.shapes import is_object
 
 
-def call_tool(cluster: Cluster, name: str, words: Sequence[str], *, as_json: bool) -> int:
+def call_tool(cluster: Cluster, confinement: Confinement, name: str, words: Sequence[str], *, as_json: bool) -> int:
     """Call a tool and print its reply; exit status 1 where the reply is an error.
 
     Args:
         cluster: what is loaded.
+        confinement: what confines the process that calls it.
         name: the tool.
         words: `key=value` for each argument, or one JSON object; `-` reads that object from standard input.
         as_json: print the structured content, or the whole reply where it has none, as JSON.
@@ -34,7 +36,8 @@ def call_tool(cluster: Cluster, name: str, words: Sequence[str], *, as_json: boo
         UsageError: no such tool, or words that are no arguments.
     """
     arguments = _arguments(words, find_tool(cluster, name).arguments.schema.get("properties", {}))
-    zygote = Zygote.start(work_of(cluster))
+    zygote = Zygote.start(work_of(cluster), confinement.worker)
+    confinement.seal_host()
     reply = asyncio.run(_call(cluster, zygote, name, arguments))
     _print(reply, as_json=as_json)
     return 1 if reply.is_error else 0

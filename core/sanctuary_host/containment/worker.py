@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 
 from sanctuary_host import calling
 from sanctuary_host.containment import wire
+from sanctuary_host.containment.sandbox import Sandbox
 
 Work = Callable[[Mapping[str, Any]], Any]
 """What a worker does with a request; its result must be JSON."""
@@ -29,13 +30,15 @@ LOOKED_AT: Final = (signal.SIGALRM, signal.SIGCHLD, signal.SIGINT, signal.SIGPIP
 """Signals whose handlers a call must leave as they were."""
 
 
-def live(connection: socket.socket, work: Work) -> None:
+def live(connection: socket.socket, work: Work, sandbox: Sandbox | None = None) -> None:
     """A worker's life: one request at a time, until the host closes the connection or a call left something behind."""
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123  # /proc
         file.write("1000")  # when memory runs out, the kernel takes a worker and not the host
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     base = _address_space()
     before = _state()
+    if sandbox is not None:
+        sandbox.seal()
     lock = threading.Lock()
     connection.sendall(wire.pack({"ready": os.getpid()}))
     worn = False

@@ -23,10 +23,10 @@ from typing import Final, NoReturn
 
 from sanctuary_host.containment import wire
 from sanctuary_host.containment.output import Output
+from sanctuary_host.containment.sandbox import Sandbox
 from sanctuary_host.containment.worker import Work, adopt_orphans, die_with, live
+from sanctuary_host.environment import KEPT_IN_WORKERS
 
-KEPT_VARIABLES: Final = frozenset({"HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TMPDIR", "TZ"})
-"""What of the host's environment a worker sees: nothing that could be a secret."""
 PAUSE: Final = 0.2
 """Seconds before a fork server that ended is started anew, so that one that cannot live does not spin."""
 FAREWELL: Final = 1.0
@@ -46,11 +46,12 @@ class Zygote:
         self.control = control
 
     @classmethod
-    def start(cls, work: Work) -> Zygote:
+    def start(cls, work: Work, sandbox: Sandbox | None = None) -> Zygote:
         """Fork the server.
 
         Args:
             work: what its workers do; whatever it refers to is inherited, not sent.
+            sandbox: what confines each worker; `None` for nothing but the user's rights.
 
         Raises:
             RuntimeError: the process has threads already, which a fork would leave half alive.
@@ -64,7 +65,7 @@ class Zygote:
 
         def keep() -> None:
             host_end.close()
-            _keep(server_end, work, host)
+            _keep(server_end, work, sandbox, host)
 
         pid = _fork(keep)
         server_end.close()
@@ -102,20 +103,20 @@ def _fork(child: Callable[[], None]) -> int:
         os._exit(1)
 
 
-def _keep(control: socket.socket, work: Work, host: int) -> NoReturn:
+def _keep(control: socket.socket, work: Work, sandbox: Sandbox | None, host: int) -> NoReturn:
     die_with(host)
     adopt_orphans()
     os.setsid()  # a terminal's Ctrl-C is for the host, which then ends its calls in order
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    _only_standard_files(control.fileno())
+    _only_standard_files({control.fileno(), *(sandbox.descriptors if sandbox is not None else ())})
     for name in [*os.environ]:
-        if name not in KEPT_VARIABLES:
+        if name not in KEPT_IN_WORKERS:
             del os.environ[name]
     gc.freeze()  # what exists now stays shared: no collection touches its pages
     keeper = os.getpid()
     while True:
-        server = _fork(lambda: _serve(control, work, keeper))
+        server = _fork(lambda: _serve(control, work, sandbox, keeper))
         with contextlib.suppress(OSError):  # the host may be on its way out already
             control.sendall(wire.pack({"server": server}))
         while (ended := os.wait())[0] != server:
@@ -126,7 +127,7 @@ def _keep(control: socket.socket, work: Work, host: int) -> NoReturn:
         time.sleep(PAUSE)
 
 
-def _serve(control: socket.socket, work: Work, keeper: int) -> NoReturn:
+def _serve(control: socket.socket, work: Work, sandbox: Sandbox | None, keeper: int) -> NoReturn:
     die_with(keeper)
     adopt_orphans()
     reader, writer = os.pipe()
@@ -156,11 +157,13 @@ def _serve(control: socket.socket, work: Work, keeper: int) -> NoReturn:
             if not message:
                 _end_all(workers)
             for descriptor in descriptors:
-                workers.add(_fork_worker(control, (reader, writer), descriptor, work))
+                workers.add(_fork_worker(control, (reader, writer), descriptor, work, sandbox))
                 os.close(descriptor)
 
 
-def _fork_worker(control: socket.socket, pipe: tuple[int, int], descriptor: int, work: Work) -> int:
+def _fork_worker(
+    control: socket.socket, pipe: tuple[int, int], descriptor: int, work: Work, sandbox: Sandbox | None
+) -> int:
     server = os.getpid()
 
     def be_worker() -> None:
@@ -173,7 +176,7 @@ def _fork_worker(control: socket.socket, pipe: tuple[int, int], descriptor: int,
         adopt_orphans()
         os.setsid()  # its own process group, which is killed as a whole
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the host wants it no more
-            live(socket.socket(fileno=descriptor), work)
+            live(socket.socket(fileno=descriptor), work, sandbox)
 
     return _fork(be_worker)
 
@@ -213,10 +216,10 @@ def _end_all(workers: Collection[int]) -> NoReturn:
     os._exit(0)
 
 
-def _only_standard_files(kept: int) -> None:
+def _only_standard_files(kept: Collection[int]) -> None:
     """Close every inherited descriptor but the standard ones and `kept`; give standard input nothing to read."""
     for descriptor in range(3, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 65_536)):
-        if descriptor != kept:
+        if descriptor not in kept:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
     null = os.open(os.devnull, os.O_RDONLY)

@@ -1,0 +1,61 @@
+"""Folders that the operator grants, as a mount's setting names them: `/path[:ro|rw][,name=/path…]`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from sanctuary_host.boundary import Mount
+from sanctuary_host.settings import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder that the operator grants to the cluster.
+
+    Attributes:
+        name: how callers name it; by default the last part of its path.
+        path: its absolute path, as the setting has it.
+        writable: whether it may be written.
+    """
+
+    name: str
+    path: str
+    writable: bool
+
+
+def read_folders(mount: Mount, environment: Mapping[str, str]) -> tuple[Folder, ...]:
+    """The folders that a mount's setting names; none where it is not set.
+
+    A `volume` is one folder, and the setting is its path. A `bind` may be several, separated by commas, each with a
+    mode (`ro` by default) and, after the first, a name of its own.
+
+    Raises:
+        SettingsError: a path is not absolute, a mode is none or wider than the mount declares, or two names are alike.
+    """
+    text = environment.get(mount.setting, "").strip()
+    if not text:
+        return ()
+    words = [text] if mount.kind == "volume" else [word.strip() for word in text.split(",") if word.strip()]
+    folders = [_folder(mount, word) for word in words]
+    names = [folder.name for folder in folders]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise SettingsError(f"{mount.setting} has two folders named {twice[0][:60]}; write name=/path to name one")
+    return tuple(folders)
+
+
+def _folder(mount: Mount, word: str) -> Folder:
+    name, path, mode = "", word, "rw" if mount.kind == "volume" and mount.mode == "rw" else "ro"
+    if mount.kind == "bind" and not word.startswith("/") and "=" in word:
+        name, _, path = word.partition("=")
+    if path.endswith((":ro", ":rw")):
+        path, mode = path[:-3], path[-2:]
+    if not path.startswith("/"):
+        raise SettingsError(
+            f"{mount.setting} must hold absolute paths, such as /srv/work, or /srv/work:rw to write too"
+        )
+    if mode == "rw" and mount.mode == "ro":
+        raise SettingsError(f"{mount.setting} asks for rw, but this cluster only reads there; leave :rw out")
+    pure = PurePosixPath(path)
+    return Folder(name.strip() or pure.name or "root", str(pure), mode == "rw")
