@@ -13,7 +13,7 @@ from sanctuary_host.calling import Voice
 from sanctuary_host.containment.lanes import FullError, Lane, Lanes
 from sanctuary_host.containment.pool import CrashError, Pool, UnsendableError
 from sanctuary_host.containment.steps import Watch
-from sanctuary_host.containment.tasks import OverrunError, Tasks
+from sanctuary_host.containment.tasks import GRACE, OverrunError, Tasks
 from sanctuary_host.containment.wire import FrameError
 from sanctuary_host.jobs import Job, Outcome, aperform, brought, perform
 from sanctuary_host.records import Passage, Record, overrun
@@ -117,7 +117,7 @@ class Places:
         packed = {"with": [errands.pack(value) for value in values]}
         request = {"kind": "run", "name": name, "arguments": packed, "memory": record.job.memory}
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(deadline + GRACE):  # at the deadline itself, the coroutine is cancelled
                 outcome = await self._ask(record.job, request, voice, record.errands)
         except TimeoutError:
             raise errands.RunError("its time was over before its worker answered") from None
