@@ -72,7 +72,7 @@ def function_of(name: str) -> Callable[..., Any]:
 
 def pack(value: Any) -> Mapping[str, Any]:
     """A value on its way between processes."""
-    if isinstance(value, bytes | bytearray | memoryview):
+    if isinstance(value, bytes | bytearray):
         return {"bytes": base64.b64encode(value).decode()}
     return {"json": value}
 
@@ -83,12 +83,15 @@ def unpack(sent: Any) -> Any:
     Raises:
         ValueError: it is something else.
     """
-    if is_object(sent) and sent.keys() == {"json"}:
+    if not is_object(sent) or len(sent) != 1:
+        raise ValueError("no value")
+    if "json" in sent:
         return sent["json"]
-    if not is_object(sent) or sent.keys() != {"bytes"} or not isinstance(sent["bytes"], str):
+    data = sent.get("bytes")
+    if not isinstance(data, str):
         raise ValueError("no value")
     try:
-        return base64.b64decode(sent["bytes"], validate=True)
+        return base64.b64decode(data, validate=True)
     except binascii.Error:
         raise ValueError("no bytes") from None
 
