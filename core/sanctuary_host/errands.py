@@ -81,6 +81,7 @@ def unpack(sent: Any) -> Any:
     """The value that `pack` packed, as data from a process that may have been taken over.
 
     Raises:
+        TypeError: it is something else.
         ValueError: it is something else.
     """
     if not is_object(sent) or len(sent) != 1:
@@ -89,7 +90,7 @@ def unpack(sent: Any) -> Any:
         return sent["json"]
     data = sent.get("bytes")
     if not isinstance(data, str):
-        raise ValueError("no value")
+        raise TypeError("no bytes")
     try:
         return base64.b64decode(data, validate=True)
     except binascii.Error:

@@ -230,7 +230,7 @@ def _fits_errand(value: Any) -> bool:
     """Whether `errands.unpack` takes it."""
     try:
         errands.unpack(value)
-    except ValueError:
+    except (TypeError, ValueError):
         return False
     return True
 
