@@ -59,28 +59,44 @@ class Tasks:
             OverrunError: it was not done in time.
             asyncio.CancelledError: the caller was cancelled, or the coroutine cancelled itself.
         """
+        loop = asyncio.get_running_loop()
         steps = Stepped(work, conduct, self._watch)
-        task = asyncio.get_running_loop().create_task(_drive(steps), context=context)
-        self._alive[task] = steps
+        over: asyncio.Future[None] = loop.create_future()
+
+        def wake() -> None:
+            if not over.done():
+                over.set_result(None)
+
+        async def drive() -> T:
+            try:
+                result: T = await steps
+                return result
+            finally:
+                wake()  # a turn of the loop earlier than a callback of the task would
 
         def ended(_task: asyncio.Task[T]) -> None:
             del self._alive[task]
             work.close()  # it may never have begun
+            wake()
             done()
             if not task.cancelled():
                 task.exception()  # whoever waits for it hears of it; nobody else has to
 
+        task = loop.create_task(drive(), context=context)
+        self._alive[task] = steps
         task.add_done_callback(ended)
+        timer = loop.call_later(seconds, wake)
         try:
-            await asyncio.wait((task,), timeout=seconds)
+            await over
         except BaseException:
             await self._stop(task, conduct)
             raise
+        finally:
+            timer.cancel()
         if not task.done():
             await self._stop(task, conduct)
             raise OverrunError
-        result: T = task.result()
-        return result
+        return task.result()
 
     async def end(self) -> None:
         """End all of them, at shutdown."""
@@ -104,7 +120,3 @@ class Tasks:
         if task in self._alive:
             self._alive[task].doomed = True
             task.cancel()
-
-
-async def _drive(steps: Stepped) -> Any:
-    return await steps
