@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcp import Client
 from prometheus_client.parser import text_string_to_metric_families
@@ -274,11 +274,15 @@ def test_a_bound_that_is_none_is_refused(concurrency: Any) -> None:
 
 
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["enter", "leave", "cancel", "turn"]), st.integers(0, 3), st.integers(0, 9)), max_size=60
+    st.tuples(
+        st.sampled_from(["enter", "leave", "cancel", "leave and cancel", "turn"]), st.integers(0, 2), st.integers(0, 9)
+    ),
+    max_size=60,
 )
 
 
-@given(size=st.integers(1, 6), bounds=st.lists(st.integers(1, 4), min_size=4, max_size=4), steps=STEPS)
+@settings(deadline=None, max_examples=200)
+@given(size=st.integers(1, 4), bounds=st.lists(st.integers(1, 4), min_size=3, max_size=3), steps=STEPS)
 def test_lanes_lose_no_call_and_starve_no_lane_whatever_comes_and_goes(
     size: int, bounds: list[int], steps: list[tuple[str, int, int]]
 ) -> None:
@@ -306,12 +310,14 @@ def test_lanes_lose_no_call_and_starve_no_lane_whatever_comes_and_goes(
                 assert not row.waiting or row.running == row.most or row.running >= size - lanes.running
 
         for what, number, which in steps:
+            if what == "leave and cancel":  # the turn is given to one who gives up at this moment
+                await settle()
             if what == "enter":
                 entering[number].append(asyncio.ensure_future(lanes.enter(rows[number])))
-            elif what == "leave" and inside[number]:
+            if what.startswith("leave") and inside[number]:
                 inside[number] -= 1
                 lanes.leave(rows[number])
-            elif what == "cancel" and entering[number]:
+            if what.endswith("cancel") and entering[number]:
                 entering[number][which % len(entering[number])].cancel()
             if what == "turn":
                 await settle()
