@@ -131,6 +131,7 @@ FAULTS = {
     "types imported under `TYPE_CHECKING`": "@tool()\ndef f(path: \"Path\") -> int:\n    'F.'" + REGISTER,
     "a place that does not fit the function": "@tool(runs='inline')\nasync def f() -> int:\n    'F.'" + REGISTER,
     "a deadline that is none": "@tool(timeout=0)\ndef f() -> int:\n    'F.'" + REGISTER,
+    "a bound that is none": "@tool(concurrency=0)\ndef f() -> int:\n    'F.'" + REGISTER,
     "marks that contradict each other": "@tool(read_only=True, destructive=True)\ndef f() -> int:\n    'F.'" + REGISTER,
     "a name that gateways refuse": "@tool(name='f g')\ndef f() -> int:\n    'F.'" + REGISTER,
     "a description that gateways drop the tool for": "@tool()\ndef f() -> int:\n    'A && b.'" + REGISTER,

@@ -16,7 +16,16 @@ PUBLIC = {"sanctuary_host", "sanctuary_host.doors", "sanctuary_host.prompts", "s
 
 FLOORS = [
     {"boundary", "shapes", "calling", "content", "settings"},
-    {"schemas", "folders", "environment", "config"},
+    {
+        "schemas",
+        "folders",
+        "environment",
+        "config",
+        "errands",
+        "containment.steps",
+        "containment.breaker",
+        "containment.lanes",
+    },
     {"gateway.lint", "observe.lines", "observe.logs", "observe.metrics", "observe.traces", "host"},
     {"results", "arguments", "containment.output", "containment.wire", "containment.grants"},
     {"tools", "containment.sandbox", "containment.confinement"},
@@ -25,7 +34,9 @@ FLOORS = [
     {"resources"},
     {"hookspecs"},
     {"plugins"},
-    {"jobs"},
+    {"jobs", "containment.tasks"},
+    {"records"},
+    {"places"},
     {"calls"},
     {"transport"},
     {"app"},

@@ -3,6 +3,7 @@
 from sanctuary_host.boundary import Boundary, Caps, Mount
 from sanctuary_host.calling import log, progress
 from sanctuary_host.content import Audio, Content, Embedded, Image, Link, Text, Verbatim
+from sanctuary_host.errands import RunError
 from sanctuary_host.folders import Folder
 from sanctuary_host.hookspecs import hookimpl
 from sanctuary_host.host import Host
@@ -20,6 +21,7 @@ __all__ = [
     "Image",
     "Link",
     "Mount",
+    "RunError",
     "SettingsError",
     "Text",
     "ToolError",

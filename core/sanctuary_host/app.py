@@ -17,6 +17,7 @@ from typing import Final
 from sanctuary_host.calls import Calls
 from sanctuary_host.config import Config
 from sanctuary_host.containment.pool import Pool
+from sanctuary_host.containment.steps import Watch
 from sanctuary_host.containment.zygote import Zygote
 from sanctuary_host.observe import traces
 from sanctuary_host.plugins import Cluster
@@ -86,16 +87,23 @@ async def serve_stdio(
 @asynccontextmanager
 async def _calls(cluster: Cluster, zygote: Zygote) -> AsyncGenerator[Calls]:
     async with Pool(zygote) as pool:
+        with Watch() as watch:
+            calls = Calls(cluster, pool, watch=watch)
+            try:
+                yield calls
+            finally:
+                await calls.end()
+                await _end_plugins(cluster)
+
+
+async def _end_plugins(cluster: Cluster) -> None:
+    for ending in (ending for plugin in cluster.plugins for ending in plugin.host.endings):
         try:
-            yield Calls(cluster, pool)
-        finally:
-            for ending in (ending for plugin in cluster.plugins for ending in plugin.host.endings):
-                try:
-                    ended = ending()
-                    if inspect.isawaitable(ended):
-                        await ended
-                except Exception:
-                    logger.exception("a plugin's shutdown callback failed")
+            ended = ending()
+            if inspect.isawaitable(ended):
+                await ended
+        except Exception:
+            logger.exception("a plugin's shutdown callback failed")
 
 
 def _connections() -> int:

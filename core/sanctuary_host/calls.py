@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
 import logging
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
 from pydantic_core import to_json
 
-from sanctuary_host import calling
 from sanctuary_host.calling import ProtocolError, Voice
-from sanctuary_host.containment.pool import CrashError, Pool
-from sanctuary_host.containment.wire import FrameError
-from sanctuary_host.jobs import READY_SECONDS, Ending, Job, Outcome, aperform, jobs_of, perform
+from sanctuary_host.containment.breaker import Clock, PausedError
+from sanctuary_host.containment.lanes import FullError
+from sanctuary_host.containment.pool import Pool
+from sanctuary_host.containment.steps import HeldError, Watch
+from sanctuary_host.jobs import HELD, READY_SECONDS, Ending, Job, Outcome, ended, jobs_of
 from sanctuary_host.observe import logs
-from sanctuary_host.observe.metrics import Metrics, ToolMetrics
+from sanctuary_host.observe.metrics import Metrics
+from sanctuary_host.places import Places
 from sanctuary_host.plugins import Cluster, unready
 from sanctuary_host.prompts import Prompt
+from sanctuary_host.records import Passage, Record
 from sanctuary_host.resources import Resource
 from sanctuary_host.results import Reply
 
 logger = logging.getLogger(__name__)
 
-QUIET: Final = frozenset({"ok", "error", "invalid", "cancelled"})
-"""Endings that are nobody's fault but the caller's, if that."""
+QUIET: Final = frozenset({"ok", "error", "invalid", "cancelled", "open", "busy"})
+"""Endings that are no fault of the tool, or that its breaker's own record has told of already."""
+TURNED_AWAY: Final = frozenset({"open", "busy"})
 COMPLETION_LIMIT: Final = 100
 """Values in one completion; the protocol allows no more."""
 LIGHT: Final = 64 * 1024
@@ -44,15 +46,6 @@ class FailedError(Exception):
     """A resource, prompt or completion failed; the message is for the caller, the log has the rest."""
 
 
-@dataclass(slots=True)
-class Record:
-    """How the calls of one job went."""
-
-    endings: dict[Ending, int] = field(default_factory=dict[Ending, int])
-    last_failure: str = ""
-    metrics: ToolMetrics | None = None
-
-
 class Calls:
     """Everything that callers may have run, and the record of how it went.
 
@@ -60,20 +53,37 @@ class Calls:
         cluster: what is offered.
         pool: where `def` tools and third parties' code run; `None` where nothing needs it.
         metrics: where calls are counted.
+        watch: interrupts what holds the loop; without it that is measured only.
+        clock: seconds, for the pauses of tools that keep failing.
     """
 
-    def __init__(self, cluster: Cluster, pool: Pool | None = None, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        pool: Pool | None = None,
+        metrics: Metrics | None = None,
+        *,
+        watch: Watch | None = None,
+        clock: Clock = time.monotonic,
+    ) -> None:
         self.cluster = cluster
         self.metrics = metrics or Metrics(cluster.name, cluster.version, get_args(Ending))
         self._pool = pool
         self._jobs = jobs_of(cluster)
-        self._records = {key: Record() for key in self._jobs}
+        self._places = Places(pool, watch or Watch())
+        workers = pool.lanes.size if pool is not None else 1
+        self._records = {key: Record.of(job, workers, clock) for key, job in self._jobs.items()}
         self._ids = itertools.count(1)
         self._prefix = os.urandom(4).hex()
         self._write_call = logs.call_writer(cluster.name)
         for (kind, name), record in self._records.items():
             if kind == "tool":
                 record.metrics = self.metrics.of_tool(name)
+        self.metrics.follow(lambda: [record.reading() for (kind, _), record in self._records.items() if kind == "tool"])
+
+    async def end(self) -> None:
+        """End the coroutines that still run."""
+        await self._places.end()
 
     async def call_tool(
         self,
@@ -105,12 +115,10 @@ class Calls:
             return Reply(*outcome.value)
         if outcome.ending in {"error", "invalid"}:
             return Reply.error(outcome.reason)
-        text = {
-            "timeout": f"{name} did not answer within {job.timeout:g} s and was stopped",
-            "crash": f"{name} could not finish: {outcome.reason}",
-            "failure": f"{name} failed: {outcome.reason}",
-        }[outcome.ending]
-        failure = {"error": f"{text} (call {call_id})", "tool": name, "status": "tool_failure"}
+        verb = {"crash": "could not finish: ", "failure": "failed: "}.get(outcome.ending, "")
+        failure = {"error": f"{name} {verb}{outcome.reason} (call {call_id})", "tool": name, "status": "tool_failure"}
+        if outcome.ending in TURNED_AWAY:
+            failure["retry_after_s"] = outcome.value
         return Reply.error(json.dumps(failure))
 
     async def read_resource(
@@ -186,15 +194,8 @@ class Calls:
         return [str(value) for value in _value(outcome, "the completion", call_id)][:COMPLETION_LIMIT]
 
     def states(self) -> dict[str, Any]:
-        """What is known of each tool: where it runs, its calls by ending, and its last failure."""
-        states: dict[str, Any] = {}
-        for (kind, name), record in self._records.items():
-            if kind != "tool":
-                continue
-            states[name] = {"runs": self._jobs[kind, name].runs, "calls": dict(record.endings)}
-            if record.last_failure:
-                states[name]["last_failure"] = record.last_failure
-        return states
+        """What is known of each tool: where it runs, its calls by ending, who waits, and what is wrong with it."""
+        return {name: record.state() for (kind, name), record in self._records.items() if kind == "tool"}
 
     async def unready(self) -> list[str]:
         """Sentences for each reason why the cluster cannot serve as it should; none means that it can."""
@@ -222,45 +223,31 @@ class Calls:
         if record.metrics is not None:
             record.metrics.begin()
         outcome = Outcome("cancelled")
+        passage: Passage | None = None
         try:
+            passage = Passage(record.breaker)
             if job.runs == "inline" and (self._pool is None or _is_light(arguments)):
-                outcome = perform(job, arguments)
+                outcome = self._places.inline(record, passage, arguments)
             elif job.runs == "loop":
-                outcome = await self._on_loop(job, arguments, voice, protocol)
+                outcome = await self._places.on_loop(record, passage, arguments, voice, protocol)
             else:
-                outcome = await self._in_worker(job, arguments, voice)
+                outcome = await self._places.in_worker(record, passage, arguments, voice)
+        except PausedError as error:
+            outcome = Outcome("open", value=error.seconds, reason=str(error))
+        except FullError as error:
+            reason = f"has {error.waiting} calls waiting; retry after {error.seconds:g} s"
+            outcome = Outcome("busy", value=error.seconds, reason=reason)
+        except HeldError:
+            outcome = Outcome("timeout", reason=HELD)
+        except Exception as error:  # noqa: BLE001  # a fault of this host, which is a failed call to whoever called
+            outcome = ended(error)
         finally:
+            if passage is not None:
+                passage.end(outcome)
             self._account(job, record, outcome, call_id, time.perf_counter() - started, correlation)
         if outcome.ending == "error" and outcome.value is not None:
             raise ProtocolError(*outcome.value)
         return outcome, call_id
-
-    async def _on_loop(self, job: Job, arguments: Mapping[str, Any], voice: Voice | None, protocol: Any) -> Outcome:
-        calling.voice.set(voice)
-        calling.protocol.set(protocol)
-        try:
-            async with asyncio.timeout(job.timeout):
-                return await aperform(job, arguments)
-        except TimeoutError:
-            return Outcome("timeout")
-
-    async def _in_worker(self, job: Job, arguments: Mapping[str, Any], voice: Voice | None) -> Outcome:
-        if self._pool is None:
-            raise RuntimeError(f"{job.name} needs a worker, but this process was started without a pool")
-        request = {"kind": job.kind, "name": job.name, "arguments": arguments, "memory": job.memory}
-        try:
-            async with asyncio.timeout(job.timeout):
-                return await self._pool.call(
-                    request,
-                    voice,
-                    lane=f"{job.kind} {job.name}",
-                    room=job.room,
-                    read=lambda sent: Outcome.read(job.kind, sent),
-                )
-        except TimeoutError:
-            return Outcome("timeout")
-        except (CrashError, FrameError, TypeError) as error:
-            return Outcome("crash", reason=str(error))
 
     def _account(
         self, job: Job, record: Record, outcome: Outcome, call_id: str, seconds: float, correlation: str
@@ -280,7 +267,7 @@ class Calls:
             if logger.isEnabledFor(logging.INFO):
                 logger.info("%s %s %s", job.kind.capitalize(), job.name, ending, extra={"fields": fields})
             return
-        reason = outcome.reason or ("it overran its deadline" if ending == "timeout" else ending)
+        reason = f"it {outcome.reason}" if ending == "timeout" else outcome.reason
         record.last_failure = f"{ending}: {reason}"[:200]
         if outcome.trace:
             fields["traceback"] = outcome.trace
@@ -300,6 +287,8 @@ def _value(outcome: Outcome, what: str, call_id: str) -> Any:
         return outcome.value
     if outcome.ending in {"error", "invalid"}:
         raise FailedError(outcome.reason)
+    if outcome.ending in TURNED_AWAY:
+        raise FailedError(f"{what} {outcome.reason}")
     raise FailedError(f"{what} failed; the host's log has the details under call {call_id}")
 
 

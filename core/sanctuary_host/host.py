@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from sanctuary_host import errands
 from sanctuary_host.boundary import Boundary
 from sanctuary_host.folders import Folder, read_folders
 from sanctuary_host.settings import SettingsError, read_secret, read_settings
@@ -41,7 +42,7 @@ class _Remembered(Mapping[str, str]):
 
 
 class Host:
-    """The plugin's view of the host: settings, declared secrets, an end of its own, what it offers at the moment.
+    """The plugin's view of the host: settings, declared secrets, an end of its own, what it offers now, workers.
 
     Args:
         cluster: the cluster's name, which stands before the names of its settings.
@@ -49,6 +50,7 @@ class Host:
         boundary: which secrets are declared.
         offer: is told what is shown or hidden.
         touch: is told which resource changed.
+        package: whose functions `run` may run; any, and in this process, for a host that a test made by hand.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Host:
         boundary: Boundary,
         offer: Callable[[str, bool], None] = _nobody,
         touch: Callable[[str], None] = _nobody,
+        package: str = "",
     ) -> None:
         self.cluster = cluster
         self._environment = _Remembered(environment)
@@ -65,6 +68,7 @@ class Host:
         self._boundary = boundary
         self._offer = offer
         self._touch = touch
+        self._package = package
         self.endings: list[Callable[[], Any]] = []
 
     def settings(self, model: type[M]) -> M:
@@ -107,6 +111,33 @@ class Host:
             if mount.setting == setting:
                 return read_folders(mount, self._environment)
         raise SettingsError(f"{setting} is not among the mounts that the boundary of {self.cluster} declares")
+
+    async def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a function in a worker process, for the coroutine of a tool that would otherwise hold the event loop.
+
+        It ends with the call that it is run for, at that call's deadline at the latest, and may use as much memory as
+        the tool. In a worker, where guests' coroutines run already, the function is run in place.
+
+        Args:
+            function: a plain function at the top of one of the plugin's own modules.
+            arguments: JSON or bytes, each.
+
+        Returns:
+            What the function returned: bytes, or plain JSON data, which a dataclass and a pydantic model become.
+
+        Raises:
+            RunError: the function raised anything but a ToolError, crashed its process, or ran out of memory.
+            RuntimeError: no call runs here.
+            ToolError: the function raised it.
+            TypeError: the function has no name by which a worker could find it.
+        """
+        name = errands.name_of(function, self._package)
+        runner = errands.runner.get()
+        if runner is not None:
+            return await runner(name, arguments)
+        if self._package:
+            raise RuntimeError("host.run works inside a call only; before and after, call the function itself")
+        return errands.copy(function(*arguments))
 
     def on_shutdown(self, callback: Callable[[], Any]) -> None:
         """Have `callback` called when the host stops; it may be a coroutine function."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import inspect
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from sanctuary_host import errands
 from sanctuary_host.calling import ProtocolError
+from sanctuary_host.containment.steps import LIMIT, HeldError
 from sanctuary_host.content import Verbatim, resource_contents
+from sanctuary_host.errands import RunError
 from sanctuary_host.plugins import Cluster, Plugin, unready
 from sanctuary_host.prompts import Completer, Message, Prompt
 from sanctuary_host.resources import Resource
@@ -18,10 +21,11 @@ from sanctuary_host.results import Reply, ResultError
 from sanctuary_host.shapes import is_array, is_object
 from sanctuary_host.tools import DEFAULT_TIMEOUT, ArgumentsError, Runs, Tool, ToolError
 
-Kind = Literal["tool", "resource", "prompt", "complete", "ready"]
-Ending = Literal["ok", "error", "invalid", "failure", "timeout", "crash", "cancelled"]
+Kind = Literal["tool", "resource", "prompt", "complete", "ready", "run"]
+Ending = Literal["ok", "error", "invalid", "failure", "timeout", "crash", "cancelled", "open", "busy"]
 """How a call ends: `error` is the tool's own ToolError, `invalid` means arguments that do not fit its schema,
-`failure` any other exception or a wrong result, `crash` the end of its worker process."""
+`failure` any other exception or a wrong result, `crash` the end of its worker process; `open` that it was refused since
+its tool is paused, `busy` since too many wait."""
 
 READY_SECONDS: Final = 1.0
 MEMORY: Final = 512
@@ -30,6 +34,7 @@ REASON_LIMIT: Final = 20_000
 """Characters of a ToolError that reach the caller."""
 TRACE_LIMIT: Final = 8_000
 """Characters of a traceback that are logged, its end: an exception's text may hold whole arguments."""
+HELD: Final = f"held the event loop for more than {LIMIT:g} s and was stopped"
 SENT: Final[frozenset[Any]] = frozenset({"ok", "error", "invalid", "failure"})
 """The endings that a worker reports itself."""
 
@@ -78,6 +83,8 @@ class Job:
     memory: int = MEMORY
     room: str = ""
     """The distribution that the code is from."""
+    concurrency: int | None = None
+    """Calls that run at once; `None` for what the place where it runs allows."""
 
 
 def jobs_of(cluster: Cluster) -> dict[tuple[Kind, str], Job]:
@@ -98,8 +105,10 @@ def work_of(cluster: Cluster) -> Callable[[Mapping[str, Any]], Any]:
     jobs = jobs_of(cluster)
 
     def work(request: Mapping[str, Any]) -> Any:
-        job = jobs[request["kind"], request["name"]]
+        kind, name = request["kind"], request["name"]
+        job = _errand(name) if kind == "run" else jobs[kind, name]
         if job.is_async:
+            errands.runner.set(run_in_place)
             return asyncio.run(aperform(job, request["arguments"])).wire()
         return perform(job, request["arguments"]).wire()
 
@@ -111,24 +120,51 @@ def perform(job: Job, arguments: Mapping[str, Any]) -> Outcome:
     try:
         return Outcome("ok", job.run(arguments))
     except BaseException as error:  # noqa: BLE001  # a tool's SystemExit or KeyboardInterrupt ends its call alone
-        return _ended(error)
+        return ended(error)
 
 
 async def aperform(job: Job, arguments: Mapping[str, Any]) -> Outcome:
-    """Run a job on this loop, whatever it raises; only a cancellation from outside passes through."""
+    """Run a job on this loop, in a task of its own, whatever it raises, a cancellation included."""
     try:
         value = job.run(arguments)
         return Outcome("ok", await value if isinstance(value, Awaitable) else value)
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        return _ended(error)
     except BaseException as error:  # noqa: BLE001  # as in perform
-        return _ended(error)
+        return ended(error)
 
 
-def _ended(error: BaseException) -> Outcome:
+async def run_in_place(name: str, arguments: Sequence[Any]) -> Any:
+    """Run an errand here and now: in a worker, or where there are none.
+
+    Raises:
+        RunError: as in `brought`.
+        ToolError: as there.
+        ProtocolError: as there.
+    """
+    return errands.copy(brought(perform(_errand(name), {"with": [errands.pack(each) for each in arguments]})))
+
+
+def brought(outcome: Outcome) -> Any:
+    """What an errand brought back.
+
+    Raises:
+        RunError: its function failed.
+        ToolError: its function raised it.
+        ProtocolError: as above.
+    """
+    if outcome.ending == "ok":
+        return errands.unpack(outcome.value)
+    if outcome.ending == "error" and outcome.value is not None:
+        raise ProtocolError(*outcome.value)
+    if outcome.ending == "error":
+        raise ToolError(outcome.reason)
+    error = RunError(outcome.reason, crashed=outcome.ending == "crash")
+    if outcome.trace:
+        error.add_note(outcome.trace)
+    raise error
+
+
+def ended(error: BaseException) -> Outcome:
+    """How a piece of plugin code ended that raised something."""
     if isinstance(error, ArgumentsError):
         return Outcome("invalid", reason=str(error))
     if isinstance(error, ToolError):
@@ -136,6 +172,10 @@ def _ended(error: BaseException) -> Outcome:
             return Outcome("error", reason=str(error))
         except Exception:  # noqa: BLE001  # a ToolError of a pack's own may have no text
             return Outcome("failure", reason=f"it raised {_name(type(error))}", trace=_trace(error))
+    if isinstance(error, HeldError):
+        return Outcome("timeout", reason=HELD)
+    if isinstance(error, RunError):
+        return Outcome("crash" if error.crashed else "failure", reason=error.reason, trace=_trace(error))
     if isinstance(error, ProtocolError):
         return Outcome("error", value=[error.code, error.message, error.data], reason=error.message)
     # Only the kind of exception leaves the process: its text may hold what the caller, or a secret file, said.
@@ -186,12 +226,22 @@ def _fits_words(value: Any) -> bool:
     return is_array(value) and all(isinstance(word, str) for word in value)
 
 
+def _fits_errand(value: Any) -> bool:
+    """Whether `errands.unpack` takes it."""
+    try:
+        errands.unpack(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 FITS: Final[Mapping[Kind, Callable[[Any], bool]]] = {
     "tool": _fits_tool,
     "resource": is_object,
     "prompt": is_object,
     "complete": _fits_words,
     "ready": _fits_words,
+    "run": _fits_errand,
 }
 """Whether a value is what a job of that kind gives."""
 
@@ -212,11 +262,28 @@ def _tool_job(tool: Tool) -> Job:
 
         run = run_sync
     memory = marks.memory or MEMORY
-    return Job("tool", tool.name, run, tool.is_async, tool.runs, marks.timeout, memory, tool.distribution)
+    return Job(
+        "tool",
+        tool.name,
+        run,
+        tool.is_async,
+        tool.runs,
+        marks.timeout,
+        memory,
+        tool.distribution,
+        marks.concurrency,
+    )
 
 
 def _packed(reply: Reply) -> list[Any]:
     return [reply.content, reply.structured, reply.is_error, reply.verbatim]
+
+
+def _errand(name: str) -> Job:
+    def run(request: Mapping[str, Any]) -> Any:
+        return errands.pack(errands.function_of(name)(*(errands.unpack(each) for each in request["with"])))
+
+    return Job("run", name, run, is_async=False, runs="worker", timeout=DEFAULT_TIMEOUT)
 
 
 def _completions(kind: str, name: str, offer: Prompt | Resource) -> list[Job]:

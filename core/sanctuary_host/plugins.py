@@ -155,7 +155,8 @@ def load(name: str, environment: Mapping[str, str] | None = None, trust: frozens
             modules.append((entry, distribution, hooks))
     cluster.boundary = _boundary(cluster, modules, trusted)
     for entry, distribution, hooks in modules:
-        host = Host(name, environment or {}, cluster.boundary, cluster.offer, cluster.resource_changed)
+        package = entry.module.partition(".")[0]
+        host = Host(name, environment or {}, cluster.boundary, cluster.offer, cluster.resource_changed, package)
         plugin = Plugin(entry.name, distribution, distribution in trusted, hooks, host)
         if _isolated(cluster, entry, partial(_collect, cluster, plugin)) is not None:
             cluster.plugins.append(plugin)

@@ -41,6 +41,7 @@ class Marks:
     open_world: bool | None = None
     timeout: float = DEFAULT_TIMEOUT
     memory: int | None = None
+    concurrency: int | None = None
     runs: Runs | None = None
     name: str | None = None
 
@@ -55,6 +56,7 @@ def tool(
     open_world: bool | None = None,
     timeout: float = DEFAULT_TIMEOUT,
     memory: int | None = None,
+    concurrency: int | None = None,
     runs: Runs | None = None,
     name: str | None = None,
 ) -> Callable[[F], F]:
@@ -68,6 +70,8 @@ def tool(
         open_world: it deals with things outside the cluster's own boundary; by default as the boundary says.
         timeout: seconds until the call is given up, above 0.
         memory: MiB that the call may use in a worker process; by default the worker's own limit.
+        concurrency: calls that run at once, at least 1; those beyond wait within their deadlines. By default as many as
+            there are workers to spare, and of coroutines 256.
         runs: `"loop"` (the default of `async def`), `"worker"` (the default of `def`), or `"inline"` for pure
             work of constant size that is cheaper than handing it over.
         name: the tool's name, by default the function's.
@@ -77,7 +81,7 @@ def tool(
     """
     if function is not None:  # pyright: ignore[reportUnnecessaryComparison]  # what type checkers refuse, others write
         raise UnfitError("@tool needs parentheses: write @tool(), or @tool(read_only=True)")
-    marks = Marks(read_only, destructive, idempotent, open_world, timeout, memory, runs, name)
+    marks = Marks(read_only, destructive, idempotent, open_world, timeout, memory, concurrency, runs, name)
 
     def mark(function: F) -> F:
         setattr(function, MARKS, marks)
@@ -164,6 +168,8 @@ def describe(function: Callable[..., Any]) -> Tool:
         raise UnfitError(f"tool {name} has no docstring; its docstring is what a model reads, so write one")
     if not marks.timeout > 0:
         raise UnfitError(f"tool {name} has timeout={marks.timeout:g}; it must be above 0 seconds")
+    if marks.concurrency is not None and (type(marks.concurrency) is not int or marks.concurrency < 1):
+        raise UnfitError(f"tool {name} has concurrency={marks.concurrency!r}; it must be a whole number of at least 1")
     if marks.read_only and marks.destructive:
         raise UnfitError(f"tool {name} is marked both read_only and destructive; it is one of them")
     is_async = inspect.iscoroutinefunction(function)

@@ -15,6 +15,7 @@ from sanctuary_host.commands.find import UsageError, find_tool
 from sanctuary_host.commands.table import paint
 from sanctuary_host.containment.confinement import Confinement
 from sanctuary_host.containment.pool import Pool
+from sanctuary_host.containment.steps import Watch
 from sanctuary_host.containment.zygote import Zygote
 from sanctuary_host.jobs import work_of
 from sanctuary_host.plugins import Cluster
@@ -46,7 +47,8 @@ def call_tool(cluster: Cluster, confinement: Confinement, name: str, words: Sequ
 async def _call(cluster: Cluster, zygote: Zygote, name: str, arguments: Mapping[str, Any]) -> Reply:
     async with Pool(zygote) as pool:
         try:
-            return await Calls(cluster, pool).call_tool(name, arguments, voice=_Teller())
+            with Watch() as watch:
+                return await Calls(cluster, pool, watch=watch).call_tool(name, arguments, voice=_Teller())
         except UnknownError as error:
             raise UsageError(str(error)) from None
 

@@ -8,16 +8,17 @@ import logging
 import os
 import signal
 import socket
-from collections import Counter, deque
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Self, TypeVar
 
 from sanctuary_host.calling import Voice
 from sanctuary_host.containment import wire
 from sanctuary_host.containment.connection import CrashError, Worker
+from sanctuary_host.containment.lanes import Lane, Lanes
 from sanctuary_host.containment.zygote import Zygote
 
-__all__ = ["CrashError", "Pool"]
+__all__ = ["CrashError", "Pool", "UnsendableError"]
 
 logger = logging.getLogger(__name__)
 
@@ -31,15 +32,17 @@ BROKEN: Final = "no worker process can be started any more, because the fork ser
 T = TypeVar("T")
 
 
+class UnsendableError(Exception):
+    """The worker answered, but its result cannot be sent; the message says why."""
+
+
 class Pool:
     """The workers of one process.
-
-    Calls come in lanes, one for each tool. A lane gets no more workers than would remain free for the others, so calls
-    that hang hold up calls of their own kind, and never the whole pool.
 
     Workers have rooms, one for each distribution: nobody's code runs where somebody else's ran before.
 
     Attributes:
+        lanes: where calls wait for a worker.
         fault: a sentence that says why there are no workers any more; empty as long as there are.
     """
 
@@ -47,9 +50,9 @@ class Pool:
         self.fault = ""
         self._zygote = zygote
         self._size = size
+        self.lanes = Lanes(size)
+        self._lane = Lane(size)
         self._idle: list[Worker] = []
-        self._busy: Counter[str] = Counter()
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         self._alive: dict[int, Worker] = {}
         self._news = wire.Unpacker()
         self._server = 0
@@ -73,15 +76,16 @@ class Pool:
     @property
     def workers(self) -> int:
         """How many there are, those that are about to be born included."""
-        return len(self._idle) + self._busy.total()
+        return len(self._idle) + self.lanes.running
 
     async def call(
         self,
         request: Mapping[str, Any],
         voice: Voice | None = None,
         *,
-        lane: str = "",
+        lane: Lane | None = None,
         room: str = "",
+        begin: Callable[[], None] | None = None,
         read: Callable[[Any], T] = lambda outcome: outcome,
     ) -> T:
         """Have a worker run `request`, and return the outcome.
@@ -95,13 +99,22 @@ class Pool:
             voice: who hears what it says meanwhile.
             lane: which calls it waits in line with.
             room: whose code it is.
+            begin: called when its turn has come; what it raises ends the call before it has begun.
             read: takes the outcome, and raises ValueError where it is none.
 
         Raises:
             CrashError: the worker ended before it had answered, or answered nonsense.
+            FrameError: the request cannot be sent.
+            FullError: too many calls wait in the lane.
+            UnsendableError: the result cannot be sent.
         """
-        await self._enter(lane)
+        lane = lane or self._lane
+        await self.lanes.enter(lane)
+        began: float | None = None
         try:
+            if begin is not None:
+                begin()
+            began = time.monotonic()
             worker = await self._worker(room)
             try:
                 answer = await worker.ask(request, voice)
@@ -112,6 +125,9 @@ class Pool:
                 how = await worker.how()
                 self._lose(worker)
                 raise CrashError(how) from None
+            except wire.FrameError:  # nothing of it was sent
+                self._give_back(worker, worn=False)
+                raise
             except (LookupError, TypeError, ValueError):
                 self._lose(worker)
                 raise CrashError("its worker process answered nonsense and was ended") from None
@@ -120,40 +136,10 @@ class Pool:
                 raise
             self._give_back(worker, worn=bool(answer.get("worn")))
         finally:
-            self._leave(lane)
+            self.lanes.leave(lane, None if began is None else time.monotonic() - began)
         if outcome is None:
-            raise CrashError(f"its result cannot be sent: {str(answer['unsendable'])[:200]}")
+            raise UnsendableError(f"its result cannot be sent: {str(answer['unsendable'])[:200]}")
         return outcome
-
-    async def _enter(self, lane: str) -> None:
-        if lane not in self._waiting and self._has_room(lane):
-            self._busy[lane] += 1
-            return
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(lane, deque()).append(turn)
-        try:
-            await turn
-        except BaseException:
-            if turn.done() and not turn.cancelled():
-                self._leave(lane)  # the turn was ours already: pass it on
-            raise
-
-    def _has_room(self, lane: str) -> bool:
-        return self._busy[lane] < self._size - self._busy.total()
-
-    def _leave(self, lane: str) -> None:
-        self._busy[lane] -= 1
-        if not self._busy[lane]:
-            del self._busy[lane]
-        for name in [*self._waiting]:
-            turns = self._waiting.pop(name)
-            while turns and turns[0].done():
-                turns.popleft()
-            if turns and self._has_room(name):
-                self._busy[name] += 1
-                turns.popleft().set_result(None)
-            if turns:
-                self._waiting[name] = turns
 
     async def _worker(self, room: str) -> Worker:
         for worker in reversed(self._idle):

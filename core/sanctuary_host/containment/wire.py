@@ -27,9 +27,12 @@ def pack(message: Any) -> bytes:
     """One message as a frame.
 
     Raises:
-        FrameError: the message is over the limit.
+        FrameError: the message is over the limit, or no JSON.
     """
-    body = to_json(message, inf_nan_mode="null")
+    try:
+        body = to_json(message, inf_nan_mode="null")
+    except ValueError as error:
+        raise FrameError(str(error)[:200]) from None
     if len(body) > LIMIT:
         raise FrameError(f"a message of {len(body):,} bytes is over the limit of {LIMIT:,}")
     if has_too_many_parts(body):

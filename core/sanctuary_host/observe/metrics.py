@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Seconds; from a call answered on the loop to the longest default deadline."""
+
+
+class Reading(NamedTuple):
+    """What is looked up of a tool when somebody asks."""
+
+    tool: str
+    waiting: int
+    paused: bool
+    held: int
+    worst: float
+    abandoned: int
 
 
 class Metrics:
@@ -44,9 +57,52 @@ class Metrics:
             self._running.labels(self._cluster, tool),
         )
 
+    def follow(self, read: Callable[[], Iterable[Reading]]) -> None:
+        """Show what `read` gives, each time that somebody asks."""
+        self.registry.register(_Readings(self._cluster, read))
+
     def text(self) -> bytes:
         """All of it in Prometheus' text format, 0.0.4."""
         return generate_latest(self.registry)
+
+
+class _Readings:
+    """Series that cost nothing until somebody asks for them."""
+
+    def __init__(self, cluster: str, read: Callable[[], Iterable[Reading]]) -> None:
+        self._cluster, self._read = cluster, read
+
+    def describe(self) -> Iterator[Metric]:
+        """The series, without values."""
+        yield from self._families()
+
+    def collect(self) -> Iterator[Metric]:
+        """The series as they are now."""
+        waiting, paused, held, worst, abandoned = families = self._families()
+        for reading in self._read():
+            labels = (self._cluster, reading.tool)
+            waiting.add_metric(labels, reading.waiting)
+            paused.add_metric(labels, reading.paused)
+            held.add_metric(labels, reading.held)
+            worst.add_metric(labels, reading.worst)
+            abandoned.add_metric(labels, reading.abandoned)
+        yield from families
+
+    def _families(
+        self,
+    ) -> tuple[GaugeMetricFamily, GaugeMetricFamily, CounterMetricFamily, GaugeMetricFamily, CounterMetricFamily]:
+        labels = ("cluster", "tool")
+        return (
+            GaugeMetricFamily("sanctuary_tool_calls_waiting", "Calls that wait for their turn.", labels=labels),
+            GaugeMetricFamily("sanctuary_tool_breaker_open", "1 while the tool is paused.", labels=labels),
+            CounterMetricFamily(
+                "sanctuary_tool_held_loop", "Steps that held the event loop for more than 50 ms.", labels=labels
+            ),
+            GaugeMetricFamily("sanctuary_tool_held_loop_worst_seconds", "The longest such step.", labels=labels),
+            CounterMetricFamily(
+                "sanctuary_tool_abandoned", "Coroutines that went on after they were cancelled.", labels=labels
+            ),
+        )
 
 
 class ToolMetrics:
