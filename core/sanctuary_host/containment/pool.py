@@ -14,7 +14,7 @@ from typing import Any, Final, Self, TypeVar
 
 from sanctuary_host.calling import Voice
 from sanctuary_host.containment import wire
-from sanctuary_host.containment.connection import CrashError, Worker
+from sanctuary_host.containment.connection import CrashError, Room, Worker
 from sanctuary_host.containment.lanes import Lane, Lanes
 from sanctuary_host.containment.zygote import Zygote
 
@@ -39,7 +39,8 @@ class UnsendableError(Exception):
 class Pool:
     """The workers of one process.
 
-    Workers have rooms, one for each distribution: nobody's code runs where somebody else's ran before.
+    Workers have rooms, one for each distribution and each amount of memory: nobody's code runs where somebody else's
+    ran before, and the limit that a worker is born with is that of all its calls.
 
     Attributes:
         lanes: where calls wait for a worker.
@@ -115,7 +116,7 @@ class Pool:
             if begin is not None:
                 begin()
             began = time.monotonic()
-            worker = await self._worker(room)
+            worker = await self._worker((room, request["memory"]))
             try:
                 answer = await worker.ask(request, voice)
                 unsendable = "unsendable" in answer
@@ -141,7 +142,7 @@ class Pool:
             raise UnsendableError(f"its result cannot be sent: {str(answer['unsendable'])[:200]}")
         return outcome
 
-    async def _worker(self, room: str) -> Worker:
+    async def _worker(self, room: Room) -> Worker:
         for worker in reversed(self._idle):
             if worker.room == room:
                 self._idle.remove(worker)
@@ -162,12 +163,12 @@ class Pool:
         worker.end()
         self._alive.pop(worker.pid, None)
 
-    async def _spawn(self, room: str) -> Worker:
+    async def _spawn(self, room: Room) -> Worker:
         if self.fault:
             raise CrashError(self.fault)
         ours, theirs = socket.socketpair()
         try:
-            self._zygote.spawn(theirs)
+            self._zygote.spawn(theirs, room[1])
         except OSError as error:
             ours.close()
             raise CrashError(f"no worker can be started: {error.strerror}") from None
