@@ -17,7 +17,7 @@ PUBLIC = {"sanctuary_host", "sanctuary_host.doors", "sanctuary_host.prompts", "s
 FLOORS = [
     {"boundary", "shapes", "calling", "content", "settings"},
     {"schemas", "folders", "environment", "config"},
-    {"gateway.lint", "observe.lines", "observe.logs", "observe.metrics", "observe.traces", "host"},
+    {"gateway.lint", "observe", "host", "recorded"},
     {"results", "arguments", "containment.output", "containment.wire", "containment.grants"},
     {"tools", "containment.sandbox", "containment.confinement"},
     {"containment.connection", "containment.worker", "containment.zygote"},
@@ -26,6 +26,7 @@ FLOORS = [
     {"hookspecs"},
     {"plugins"},
     {"jobs"},
+    {"audited"},
     {"calls"},
     {"transport"},
     {"app"},

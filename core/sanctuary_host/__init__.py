@@ -6,6 +6,7 @@ from sanctuary_host.content import Audio, Content, Embedded, Image, Link, Text, 
 from sanctuary_host.folders import Folder
 from sanctuary_host.hookspecs import hookimpl
 from sanctuary_host.host import Host
+from sanctuary_host.recorded import Recorded
 from sanctuary_host.settings import SettingsError
 from sanctuary_host.tools import ToolError, Tools, tool
 
@@ -20,6 +21,7 @@ __all__ = [
     "Image",
     "Link",
     "Mount",
+    "Recorded",
     "SettingsError",
     "Text",
     "ToolError",

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, get_args
 from pydantic_core import to_json
 
 from sanctuary_host import calling
+from sanctuary_host.audited import NOBODY, Audit, Caller
 from sanctuary_host.calling import ProtocolError, Voice
 from sanctuary_host.containment.pool import CrashError, Pool
 from sanctuary_host.containment.wire import FrameError
@@ -60,10 +61,19 @@ class Calls:
         cluster: what is offered.
         pool: where `def` tools and third parties' code run; `None` where nothing needs it.
         metrics: where calls are counted.
+        audit: where they are recorded, as the cluster's boundary declares.
+
+    Raises:
+        ValueError: the boundary declares an audit trail, and there is none.
     """
 
-    def __init__(self, cluster: Cluster, pool: Pool | None = None, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self, cluster: Cluster, pool: Pool | None = None, metrics: Metrics | None = None, audit: Audit | None = None
+    ) -> None:
+        if cluster.boundary.audit and audit is None:
+            raise ValueError(f"cluster {cluster.name} declares an audit trail; without one no tool of it is run")
         self.cluster = cluster
+        self.audit = audit
         self.metrics = metrics or Metrics(cluster.name, cluster.version, get_args(Ending))
         self._pool = pool
         self._jobs = jobs_of(cluster)
@@ -83,6 +93,7 @@ class Calls:
         voice: Voice | None = None,
         protocol: Any = None,
         correlation: str = "",
+        caller: Caller = NOBODY,
     ) -> Reply:
         """Call a tool; whatever goes wrong inside it becomes a reply that says so.
 
@@ -92,6 +103,7 @@ class Calls:
             voice: how the tool reaches the caller while it runs.
             protocol: the protocol's request context, for tools on the loop that ask for it.
             correlation: an id of the caller's own, repeated in the log.
+            caller: who calls, for the audit trail.
 
         Raises:
             UnknownError: no such tool is on offer.
@@ -99,8 +111,10 @@ class Calls:
         """
         job = self._jobs.get(("tool", name))
         if job is None or name in self.cluster.hidden:
+            if self.audit is not None:
+                self.audit.refuse(name, arguments, caller, correlation)
             raise UnknownError(_unknown("tool", name))
-        outcome, call_id = await self._run(job, arguments, voice, protocol, correlation)
+        outcome, call_id = await self._run(job, arguments, voice, protocol, correlation, caller)
         if outcome.ending == "ok":
             return Reply(*outcome.value)
         if outcome.ending in {"error", "invalid"}:
@@ -109,12 +123,19 @@ class Calls:
             "timeout": f"{name} did not answer within {job.timeout:g} s and was stopped",
             "crash": f"{name} could not finish: {outcome.reason}",
             "failure": f"{name} failed: {outcome.reason}",
+            "unrecorded": f"{name} refuses: {outcome.reason}",
         }[outcome.ending]
         failure = {"error": f"{text} (call {call_id})", "tool": name, "status": "tool_failure"}
         return Reply.error(json.dumps(failure))
 
     async def read_resource(
-        self, uri: str, *, voice: Voice | None = None, protocol: Any = None, correlation: str = ""
+        self,
+        uri: str,
+        *,
+        voice: Voice | None = None,
+        protocol: Any = None,
+        correlation: str = "",
+        caller: Caller = NOBODY,
     ) -> list[dict[str, Any]]:
         """Read a resource.
 
@@ -129,7 +150,9 @@ class Calls:
             parameters = resource.match(uri) if resource.is_template else ({} if resource.uri == uri else None)
             if parameters is not None:
                 job = self._jobs["resource", resource.uri]
-                outcome, call_id = await self._run(job, {"uri": uri, "of": parameters}, voice, protocol, correlation)
+                outcome, call_id = await self._run(
+                    job, {"uri": uri, "of": parameters}, voice, protocol, correlation, caller
+                )
                 return [_value(outcome, f"resource {resource.name}", call_id)]
         raise UnknownError("no resource has this URI")
 
@@ -141,6 +164,7 @@ class Calls:
         voice: Voice | None = None,
         protocol: Any = None,
         correlation: str = "",
+        caller: Caller = NOBODY,
     ) -> dict[str, Any]:
         """Have a prompt written.
 
@@ -160,7 +184,8 @@ class Calls:
             raise UnknownError(f"prompt {name} lacks the argument {', '.join(missing)}")
         if not known.issuperset(arguments):
             raise UnknownError(f"prompt {name} takes {', '.join(sorted(known)) or 'no arguments'} and nothing else")
-        outcome, call_id = await self._run(self._jobs["prompt", name], arguments, voice, protocol, correlation)
+        job = self._jobs["prompt", name]
+        outcome, call_id = await self._run(job, arguments, voice, protocol, correlation, caller)
         result: dict[str, Any] = _value(outcome, f"prompt {name}", call_id)
         return result
 
@@ -201,6 +226,8 @@ class Calls:
         reasons = list(self.cluster.faults)
         if self._pool is not None and self._pool.fault:
             reasons.append(self._pool.fault)
+        if self.audit is not None and (fault := self.audit.trail.check()):
+            reasons.append(fault)
         for plugin in self.cluster.plugins:
             if "check_ready" not in plugin.hooks:
                 continue
@@ -214,7 +241,13 @@ class Calls:
         return reasons
 
     async def _run(
-        self, job: Job, arguments: Mapping[str, Any], voice: Voice | None, protocol: Any, correlation: str
+        self,
+        job: Job,
+        arguments: Mapping[str, Any],
+        voice: Voice | None,
+        protocol: Any,
+        correlation: str,
+        caller: Caller = NOBODY,
     ) -> tuple[Outcome, str]:
         call_id = f"{self._prefix}{next(self._ids):06x}"
         started = time.perf_counter()
@@ -222,15 +255,23 @@ class Calls:
         if record.metrics is not None:
             record.metrics.begin()
         outcome = Outcome("cancelled")
+        entry = None
+        if self.audit is not None and job.kind != "ready":
+            entry = self.audit.entry(job, arguments, call_id, caller, correlation)
         try:
-            if job.runs == "inline" and (self._pool is None or _is_light(arguments)):
+            if entry is not None and (refused := entry.begin()) is not None:
+                outcome = refused
+            elif job.runs == "inline" and (self._pool is None or _is_light(arguments)):
                 outcome = perform(job, arguments)
             elif job.runs == "loop":
                 outcome = await self._on_loop(job, arguments, voice, protocol)
             else:
                 outcome = await self._in_worker(job, arguments, voice)
         finally:
-            self._account(job, record, outcome, call_id, time.perf_counter() - started, correlation)
+            seconds = time.perf_counter() - started
+            if entry is not None:
+                outcome = entry.end(outcome, seconds)
+            self._account(job, record, outcome, call_id, seconds, correlation)
         if outcome.ending == "error" and outcome.value is not None:
             raise ProtocolError(*outcome.value)
         return outcome, call_id
@@ -298,7 +339,7 @@ def _is_light(arguments: Mapping[str, Any]) -> bool:
 def _value(outcome: Outcome, what: str, call_id: str) -> Any:
     if outcome.ending == "ok":
         return outcome.value
-    if outcome.ending in {"error", "invalid"}:
+    if outcome.ending in {"error", "invalid", "unrecorded"}:
         raise FailedError(outcome.reason)
     raise FailedError(f"{what} failed; the host's log has the details under call {call_id}")
 
