@@ -36,7 +36,10 @@ REMEDIES: Final[Mapping[int, str]] = {
     errno.ENOTDIR: "set SANCTUARY_AUDIT to a file in a folder",
 }
 """What helps against an error of the system; for others `REMEDY`."""
-NOWHERE: Final = "no place for it is known; set SANCTUARY_AUDIT to a file on a volume that outlives the container"
+NOWHERE: Final = (
+    "no place for it is known; set SANCTUARY_AUDIT to a file where no tool may write, in a container on a volume "
+    "that outlives it"
+)
 REMEDY: Final = "let this process write it, or set SANCTUARY_AUDIT to a file that it can write, and restart"
 
 
@@ -64,6 +67,7 @@ class Trail:
         self.taken = False
         self._opening = opening
         self._files: tuple[int, int] | None = None
+        self._paths = (str(self.path), f"{self.path}{HEAD_SUFFIX}")
         self._identities: list[tuple[int, int]] = []
         self._opened = False
         self._broken = NOWHERE if path is None else ""
@@ -125,9 +129,19 @@ class Trail:
             self.check()
             if self._unsynced and self._files is not None:
                 self._unsynced = False
-                # Copies, since close() does not wait for a disk that hangs.
-                log, head = map(os.dup, self._files)
-                await asyncio.to_thread(self._sync, log, head, end=True)
+                await self._sync_aside(*self._files)
+
+    async def _sync_aside(self, log: int, head: int) -> None:
+        """Put on disk what was written, in a thread: disks may take their time."""
+        try:
+            copies = (os.dup(log), os.dup(head))  # close() may come first
+        except OSError:  # so many files are open that the next time will do
+            self._unsynced = True
+            return
+        try:
+            await asyncio.to_thread(self._sync, *copies, end=True)
+        except RuntimeError:  # no thread is to be had
+            self._sync(*copies, end=True)
 
     def _sync(self, log: int, head: int, *, end: bool = False) -> None:
         """Put what was written on disk: records before the head that speaks of them."""
@@ -164,10 +178,9 @@ class Trail:
             self.fault, self._missed = "", 0
 
     def _open(self) -> None:
-        head_path = Path(f"{self.path}{HEAD_SUFFIX}")
         if self._files is None:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._files = _open_both(self.path, head_path)
+            self._files = _open_both(*self._paths)
         log, head = self._files
         try:
             # Locks belong to open files: a second process has its own, and gets none.
@@ -227,7 +240,7 @@ class Trail:
         assert self._files is not None
         if os.fstat(self._files[0]).st_size != self._end:
             self._broken = "something else changed the file; find out what, and restart"
-        for identity, path in zip(self._identities, (str(self.path), f"{self.path}{HEAD_SUFFIX}"), strict=True):
+        for identity, path in zip(self._identities, self._paths, strict=True):
             try:
                 if _identity(os.stat(path)) != identity:  # noqa: PTH116  # a third of pathlib's cost, for each record
                     self._broken = "another file stands in its place; find out why, and restart"
@@ -305,7 +318,7 @@ class Trail:
         logger.info("The audit trail holds %d records", self._head.n + 1, extra={"fields": fields})
 
 
-def _open_both(path: Path, head_path: Path) -> tuple[int, int]:
+def _open_both(path: str, head_path: str) -> tuple[int, int]:
     log = _open_file(path, FLAGS | os.O_APPEND)
     try:
         return log, _open_file(head_path, FLAGS)
@@ -314,7 +327,7 @@ def _open_both(path: Path, head_path: Path) -> tuple[int, int]:
         raise
 
 
-def _open_file(path: Path, flags: int) -> int:
+def _open_file(path: str, flags: int) -> int:
     descriptor = os.open(path, flags, 0o600)
     state = os.fstat(descriptor)
     if not stat.S_ISREG(state.st_mode):
