@@ -26,7 +26,7 @@ FLOORS = [
         "containment.breaker",
         "containment.lanes",
     },
-    {"gateway.lint", "observe.lines", "observe.logs", "observe.metrics", "observe.traces", "host"},
+    {"gateway.lint", "observe", "host", "recorded"},
     {"results", "arguments", "containment.output", "containment.wire", "containment.syscalls"},
     {"tools", "containment.grants", "containment.programs", "containment.python"},
     {
@@ -42,7 +42,7 @@ FLOORS = [
     {"hookspecs"},
     {"plugins"},
     {"jobs", "containment.tasks"},
-    {"records"},
+    {"audited", "records"},
     {"places"},
     {"calls"},
     {"transport"},

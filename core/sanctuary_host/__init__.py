@@ -7,6 +7,7 @@ from sanctuary_host.errands import RunError
 from sanctuary_host.folders import Folder
 from sanctuary_host.hookspecs import hookimpl
 from sanctuary_host.host import Host
+from sanctuary_host.recorded import Recorded
 from sanctuary_host.settings import SettingsError
 from sanctuary_host.tools import ToolError, Tools, tool
 
@@ -21,6 +22,7 @@ __all__ = [
     "Image",
     "Link",
     "Mount",
+    "Recorded",
     "RunError",
     "SettingsError",
     "Text",

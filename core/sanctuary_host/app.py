@@ -10,16 +10,18 @@ import resource
 import signal
 import socket
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import Final
 
+from sanctuary_host.audited import Audit
 from sanctuary_host.calls import Calls
 from sanctuary_host.config import Config
 from sanctuary_host.containment.pool import Pool
 from sanctuary_host.containment.steps import Watch
 from sanctuary_host.containment.zygote import Zygote
 from sanctuary_host.observe import traces
+from sanctuary_host.observe.audit import Trail
 from sanctuary_host.plugins import Cluster
 from sanctuary_host.transport import stdio, web
 from sanctuary_host.transport.limits import DEFAULTS
@@ -33,7 +35,12 @@ OWN: Final = 48
 
 
 async def serve_http(
-    config: Config, cluster: Cluster, zygote: Zygote, listener: socket.socket, environment: Mapping[str, str]
+    config: Config,
+    cluster: Cluster,
+    zygote: Zygote,
+    listener: socket.socket,
+    environment: Mapping[str, str],
+    trail: Trail | None = None,
 ) -> None:
     """Serve a cluster over HTTP until SIGTERM or SIGINT, then finish what is in flight.
 
@@ -43,13 +50,14 @@ async def serve_http(
         zygote: the fork server, made before the loop.
         listener: a bound socket.
         environment: where OpenTelemetry's variables are read from.
+        trail: the audit trail, where the cluster declares one.
     """
     stop = _stop_on_signals()
     tracing = traces.configure(environment, cluster.name, cluster.version)
     port = int(listener.getsockname()[1])
     token = config.token.get_secret_value() if config.token is not None else None
     async with (
-        _calls(cluster, zygote) as calls,
+        _calls(cluster, zygote, trail) as calls,
         web.serving(
             calls,
             sock=listener,
@@ -73,22 +81,27 @@ async def serve_http(
 
 
 async def serve_stdio(
-    cluster: Cluster, zygote: Zygote, descriptors: tuple[int, int], environment: Mapping[str, str]
+    cluster: Cluster,
+    zygote: Zygote,
+    descriptors: tuple[int, int],
+    environment: Mapping[str, str],
+    trail: Trail | None = None,
 ) -> None:
     """Serve a cluster over two file descriptors, in and out, until the input ends or a signal asks for the end."""
     stop = _stop_on_signals()
     tracing = traces.configure(environment, cluster.name, cluster.version)
-    async with _calls(cluster, zygote) as calls:
+    async with _calls(cluster, zygote, trail, "stdio") as calls:
         if os.isatty(descriptors[0]):
             logger.info("Speaking MCP over standard input and output; set PORT=8100 to serve HTTP instead")
         await stdio.serve(calls, *descriptors, stop=stop, tracing=tracing)
 
 
 @asynccontextmanager
-async def _calls(cluster: Cluster, zygote: Zygote) -> AsyncGenerator[Calls]:
-    async with Pool(zygote) as pool:
+async def _calls(cluster: Cluster, zygote: Zygote, trail: Trail | None, session: str = "") -> AsyncGenerator[Calls]:
+    audit = Audit(cluster, trail, session) if trail is not None else None
+    async with trail.kept() if trail is not None else nullcontext(), Pool(zygote) as pool:
         with Watch() as watch:
-            calls = Calls(cluster, pool, watch=watch)
+            calls = Calls(cluster, pool, audit=audit, watch=watch)
             try:
                 yield calls
             finally:

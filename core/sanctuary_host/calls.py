@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, get_args
 
 from pydantic_core import to_json
 
+from sanctuary_host.audited import NOBODY, Audit, Caller
 from sanctuary_host.calling import ProtocolError, Voice
 from sanctuary_host.containment.breaker import Clock, PausedError
 from sanctuary_host.containment.lanes import FullError
@@ -53,8 +54,12 @@ class Calls:
         cluster: what is offered.
         pool: where `def` tools and third parties' code run; `None` where nothing needs it.
         metrics: where calls are counted.
+        audit: where they are recorded, as the cluster's boundary declares.
         watch: interrupts what holds the loop; without it that is measured only.
         clock: seconds, for the pauses of tools that keep failing.
+
+    Raises:
+        ValueError: the boundary declares an audit trail, and there is none.
     """
 
     def __init__(
@@ -63,10 +68,14 @@ class Calls:
         pool: Pool | None = None,
         metrics: Metrics | None = None,
         *,
+        audit: Audit | None = None,
         watch: Watch | None = None,
         clock: Clock = time.monotonic,
     ) -> None:
+        if cluster.boundary.audit and audit is None:
+            raise ValueError(f"cluster {cluster.name} declares an audit trail; without one no tool of it is run")
         self.cluster = cluster
+        self.audit = audit
         self.metrics = metrics or Metrics(cluster.name, cluster.version, get_args(Ending))
         self._pool = pool
         self._jobs = jobs_of(cluster)
@@ -93,6 +102,7 @@ class Calls:
         voice: Voice | None = None,
         protocol: Any = None,
         correlation: str = "",
+        caller: Caller = NOBODY,
     ) -> Reply:
         """Call a tool; whatever goes wrong inside it becomes a reply that says so.
 
@@ -102,6 +112,7 @@ class Calls:
             voice: how the tool reaches the caller while it runs.
             protocol: the protocol's request context, for tools on the loop that ask for it.
             correlation: an id of the caller's own, repeated in the log.
+            caller: who calls, for the audit trail.
 
         Raises:
             UnknownError: no such tool is on offer.
@@ -109,20 +120,28 @@ class Calls:
         """
         job = self._jobs.get(("tool", name))
         if job is None or name in self.cluster.hidden:
+            if self.audit is not None:
+                self.audit.refuse(name, arguments, caller, correlation)
             raise UnknownError(_unknown("tool", name))
-        outcome, call_id = await self._run(job, arguments, voice, protocol, correlation)
+        outcome, call_id = await self._run(job, arguments, voice, protocol, correlation, caller)
         if outcome.ending == "ok":
             return Reply(*outcome.value)
         if outcome.ending in {"error", "invalid"}:
             return Reply.error(outcome.reason)
-        verb = {"crash": "could not finish: ", "failure": "failed: "}.get(outcome.ending, "")
+        verb = {"crash": "could not finish: ", "failure": "failed: ", "unrecorded": "refuses: "}.get(outcome.ending, "")
         failure = {"error": f"{name} {verb}{outcome.reason} (call {call_id})", "tool": name, "status": "tool_failure"}
         if outcome.ending in TURNED_AWAY:
             failure["retry_after_s"] = outcome.value
         return Reply.error(json.dumps(failure))
 
     async def read_resource(
-        self, uri: str, *, voice: Voice | None = None, protocol: Any = None, correlation: str = ""
+        self,
+        uri: str,
+        *,
+        voice: Voice | None = None,
+        protocol: Any = None,
+        correlation: str = "",
+        caller: Caller = NOBODY,
     ) -> list[dict[str, Any]]:
         """Read a resource.
 
@@ -137,7 +156,9 @@ class Calls:
             parameters = resource.match(uri) if resource.is_template else ({} if resource.uri == uri else None)
             if parameters is not None:
                 job = self._jobs["resource", resource.uri]
-                outcome, call_id = await self._run(job, {"uri": uri, "of": parameters}, voice, protocol, correlation)
+                outcome, call_id = await self._run(
+                    job, {"uri": uri, "of": parameters}, voice, protocol, correlation, caller
+                )
                 return [_value(outcome, f"resource {resource.name}", call_id)]
         raise UnknownError("no resource has this URI")
 
@@ -149,6 +170,7 @@ class Calls:
         voice: Voice | None = None,
         protocol: Any = None,
         correlation: str = "",
+        caller: Caller = NOBODY,
     ) -> dict[str, Any]:
         """Have a prompt written.
 
@@ -168,7 +190,8 @@ class Calls:
             raise UnknownError(f"prompt {name} lacks the argument {', '.join(missing)}")
         if not known.issuperset(arguments):
             raise UnknownError(f"prompt {name} takes {', '.join(sorted(known)) or 'no arguments'} and nothing else")
-        outcome, call_id = await self._run(self._jobs["prompt", name], arguments, voice, protocol, correlation)
+        job = self._jobs["prompt", name]
+        outcome, call_id = await self._run(job, arguments, voice, protocol, correlation, caller)
         result: dict[str, Any] = _value(outcome, f"prompt {name}", call_id)
         return result
 
@@ -202,6 +225,8 @@ class Calls:
         reasons = list(self.cluster.faults)
         if self._pool is not None and self._pool.fault:
             reasons.append(self._pool.fault)
+        if self.audit is not None and (fault := self.audit.trail.check()):
+            reasons.append(fault)
         for plugin in self.cluster.plugins:
             if "check_ready" not in plugin.hooks:
                 continue
@@ -215,7 +240,13 @@ class Calls:
         return reasons
 
     async def _run(
-        self, job: Job, arguments: Mapping[str, Any], voice: Voice | None, protocol: Any, correlation: str
+        self,
+        job: Job,
+        arguments: Mapping[str, Any],
+        voice: Voice | None,
+        protocol: Any,
+        correlation: str,
+        caller: Caller = NOBODY,
     ) -> tuple[Outcome, str]:
         call_id = f"{self._prefix}{next(self._ids):06x}"
         started = time.perf_counter()
@@ -224,9 +255,14 @@ class Calls:
             record.metrics.begin()
         outcome = Outcome("cancelled")
         passage: Passage | None = None
+        entry = None
+        if self.audit is not None and job.kind != "ready":
+            entry = self.audit.entry(job, arguments, call_id, caller, correlation)
         try:
             passage = Passage(record.breaker)
-            if job.runs == "inline" and (self._pool is None or _is_light(arguments)):
+            if entry is not None and (refused := entry.begin()) is not None:
+                outcome = refused
+            elif job.runs == "inline" and (self._pool is None or _is_light(arguments)):
                 outcome = self._places.inline(record, passage, arguments)
             elif job.runs == "loop":
                 outcome = await self._places.on_loop(record, passage, arguments, voice, protocol)
@@ -244,7 +280,10 @@ class Calls:
         finally:
             if passage is not None:
                 passage.end(outcome)
-            self._account(job, record, outcome, call_id, time.perf_counter() - started, correlation)
+            seconds = time.perf_counter() - started
+            if entry is not None:
+                outcome = entry.end(outcome, seconds)
+            self._account(job, record, outcome, call_id, seconds, correlation)
         if outcome.ending == "error" and outcome.value is not None:
             raise ProtocolError(*outcome.value)
         return outcome, call_id
@@ -285,7 +324,7 @@ def _is_light(arguments: Mapping[str, Any]) -> bool:
 def _value(outcome: Outcome, what: str, call_id: str) -> Any:
     if outcome.ending == "ok":
         return outcome.value
-    if outcome.ending in {"error", "invalid"}:
+    if outcome.ending in {"error", "invalid", "unrecorded"}:
         raise FailedError(outcome.reason)
     if outcome.ending in TURNED_AWAY:
         raise FailedError(f"{what} {outcome.reason}")

@@ -11,10 +11,12 @@ import os
 import socket
 import sys
 from collections.abc import Generator, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Final
 
-from sanctuary_host.commands import call, health, show
+from sanctuary_host.audited import trail_of
+from sanctuary_host.commands import audit, call, health, show
 from sanctuary_host.commands.find import UsageError
 from sanctuary_host.commands.table import colours
 from sanctuary_host.config import Config, read_config, with_secrets
@@ -72,6 +74,8 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
             raise UsageError("health needs to know where to ask: set PORT, or pass --port")
         address = environment.get("SANCTUARY_BIND", "")
         return health.probe(address, port, path="/ready" if options.ready else "/health", as_json=options.json)
+    if command == "audit":
+        return audit.verify_files(options.files, head=options.head, as_json=options.json)
     if not environment.get("CLUSTER"):
         raise SettingsError(f"CLUSTER is not set; choose one of: {', '.join(installed()) or 'none is installed'}")
     config = read_config(environment)
@@ -90,7 +94,8 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if command == "check":
         return show.check(cluster, as_json=options.json)
     confinement = Confinement.prepare(cluster.boundary, environment, config.sandbox)
-    return call.call_tool(cluster, confinement, options.tool, options.arguments, as_json=options.json)
+    open_trail = partial(trail_of, cluster, config, environment)
+    return call.call_tool(cluster, confinement, open_trail, options.tool, options.arguments, as_json=options.json)
 
 
 def _serve(config: Config, environment: Mapping[str, str]) -> int:
@@ -109,15 +114,16 @@ def _serve(config: Config, environment: Mapping[str, str]) -> int:
     # Imported only now, for start-up cost: the workers forked above carry nothing of the protocol's 40 MB.
     from sanctuary_host import app  # noqa: PLC0415  # see above
 
+    trail = trail_of(cluster, config, environment)  # now: workers must not inherit it, nor can the sealed host open it
     confinement.seal_host()
     gc.freeze()
     gc.enable()
     sys.stdout = sys.stderr = Output(2)  # nothing that this process prints waits for a reader
     if listener is None:
         source = os.dup(0)
-        asyncio.run(app.serve_stdio(cluster, zygote, (source, output), environment))
+        asyncio.run(app.serve_stdio(cluster, zygote, (source, output), environment, trail))
     else:
-        asyncio.run(app.serve_http(config, cluster, zygote, listener, environment))
+        asyncio.run(app.serve_http(config, cluster, zygote, listener, environment, trail))
     return 0
 
 
@@ -205,7 +211,15 @@ def _parser() -> argparse.ArgumentParser:
     probe = commands.add_parser("health", help="ask a running server whether it is well (the probe of containers)")
     probe.add_argument("--port", type=int, help="where it listens; PORT by default")
     probe.add_argument("--ready", action="store_true", help="ask whether it can serve, not only whether it lives")
+    trails = commands.add_parser("audit", help="verify audit trails; status 1 where one is not as it was written")
+    verifying = trails.add_subparsers(dest="action", metavar="ACTION", required=True).add_parser(
+        "verify", help="find what was edited, inserted, moved, removed or cut"
+    )
+    verifying.add_argument(
+        "files", nargs="+", metavar="FILE", help="a trail, such as git.jsonl; its head lies beside it"
+    )
+    verifying.add_argument("--head", metavar="HASH", default="", help="a hash from the host's log that it must hold")
     commands.add_parser("up", help="run every installed cluster as a local process until Ctrl-C")
-    for command in (tools, check, called, probe):
+    for command in (tools, check, called, probe, verifying):
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser

@@ -89,6 +89,15 @@ class Config(BaseModel):
             "refuses to start where it cannot, `best-effort` does what the kernel can and warns, `off` does nothing.",
         ),
     ] = "best-effort"
+    audit: Annotated[
+        str,
+        Field(
+            validation_alias="SANCTUARY_AUDIT",
+            description="The file of the audit trail, for clusters that declare one; by default "
+            "`audit/CLUSTER.jsonl` in SANCTUARY_DATA, or else, outside of a container, in "
+            "`~/.local/state/sanctuary-host` (XDG_STATE_HOME). Nothing that the cluster's tools may write will do.",
+        ),
+    ] = ""
     log_level: Annotated[
         LogLevel,
         Field(validation_alias="SANCTUARY_LOG_LEVEL", description="The least severe records that are logged."),

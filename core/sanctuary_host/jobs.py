@@ -22,10 +22,10 @@ from sanctuary_host.shapes import is_array, is_object
 from sanctuary_host.tools import DEFAULT_TIMEOUT, ArgumentsError, Runs, Tool, ToolError
 
 Kind = Literal["tool", "resource", "prompt", "complete", "ready", "run"]
-Ending = Literal["ok", "error", "invalid", "failure", "timeout", "crash", "cancelled", "open", "busy"]
+Ending = Literal["ok", "error", "invalid", "failure", "timeout", "crash", "cancelled", "open", "busy", "unrecorded"]
 """How a call ends: `error` is the tool's own ToolError, `invalid` means arguments that do not fit its schema,
 `failure` any other exception or a wrong result, `crash` the end of its worker process; `open` that it was refused since
-its tool is paused, `busy` since too many wait."""
+its tool is paused, `busy` since too many wait, `unrecorded` since the audit trail cannot hold it."""
 
 READY_SECONDS: Final = 1.0
 MEMORY: Final = 512

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from sanctuary_host.audited import Audit
 from sanctuary_host.calls import Calls, UnknownError
 from sanctuary_host.commands.find import UsageError, find_tool
 from sanctuary_host.commands.table import paint
@@ -18,17 +20,27 @@ from sanctuary_host.containment.pool import Pool
 from sanctuary_host.containment.steps import Watch
 from sanctuary_host.containment.zygote import Zygote
 from sanctuary_host.jobs import work_of
+from sanctuary_host.observe.audit import Trail
 from sanctuary_host.plugins import Cluster
 from sanctuary_host.results import Reply
 from sanctuary_host.shapes import is_object
 
 
-def call_tool(cluster: Cluster, confinement: Confinement, name: str, words: Sequence[str], *, as_json: bool) -> int:
+def call_tool(
+    cluster: Cluster,
+    confinement: Confinement,
+    open_trail: Callable[[], Trail | None],
+    name: str,
+    words: Sequence[str],
+    *,
+    as_json: bool,
+) -> int:
     """Call a tool and print its reply; exit status 1 where the reply is an error.
 
     Args:
         cluster: what is loaded.
         confinement: what confines the process that calls it.
+        open_trail: opens the audit trail, once the workers' fork is done.
         name: the tool.
         words: `key=value` for each argument, or one JSON object; `-` reads that object from standard input.
         as_json: print the structured content, or the whole reply where it has none, as JSON.
@@ -38,17 +50,22 @@ def call_tool(cluster: Cluster, confinement: Confinement, name: str, words: Sequ
     """
     arguments = _arguments(words, find_tool(cluster, name).arguments.schema.get("properties", {}))
     zygote = Zygote.start(work_of(cluster), confinement.worker)
+    trail = open_trail()
     confinement.seal_host()
-    reply = asyncio.run(_call(cluster, zygote, name, arguments))
+    reply = asyncio.run(_call(cluster, zygote, trail, name, arguments))
     _print(reply, as_json=as_json)
     return 1 if reply.is_error else 0
 
 
-async def _call(cluster: Cluster, zygote: Zygote, name: str, arguments: Mapping[str, Any]) -> Reply:
-    async with Pool(zygote) as pool:
+async def _call(
+    cluster: Cluster, zygote: Zygote, trail: Trail | None, name: str, arguments: Mapping[str, Any]
+) -> Reply:
+    audit = Audit(cluster, trail, "command") if trail is not None else None
+    async with trail.kept() if trail is not None else nullcontext(), Pool(zygote) as pool:
         try:
             with Watch() as watch:
-                return await Calls(cluster, pool, watch=watch).call_tool(name, arguments, voice=_Teller())
+                calls = Calls(cluster, pool, audit=audit, watch=watch)
+                return await calls.call_tool(name, arguments, voice=_Teller())
         except UnknownError as error:
             raise UsageError(str(error)) from None
 

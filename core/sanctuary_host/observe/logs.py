@@ -83,7 +83,7 @@ def call_writer(cluster: str) -> CallWriter | None:
         # Nothing in it needs escaping: tools' names and correlation ids are letters, digits and a few signs.
         also = f',"correlation":"{correlation}"' if correlation else ""
         write(
-            f'{{"time":"{_timestamp(time.time())}{head}{tool} {outcome}","event":"call","call":"{call}",'
+            f'{{"time":"{timestamp(time.time())}{head}{tool} {outcome}","event":"call","call":"{call}",'
             f'"tool":"{tool}","outcome":"{outcome}","ms":{milliseconds:.3f}{also}}}\n'
         )
 
@@ -125,7 +125,7 @@ class _Json(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, Any] = {
-            "time": _timestamp(record.created),
+            "time": timestamp(record.created),
             "level": record.levelname.lower(),
             "cluster": self._cluster,
             "logger": record.name,
@@ -170,7 +170,8 @@ def _printable(text: str) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
 
 
-def _timestamp(seconds: float) -> str:
+def timestamp(seconds: float) -> str:
+    """A moment, in seconds since 1970, as text in UTC to the millisecond."""
     whole = int(seconds)
     if whole != _second[0]:
         _second[0], _second[1] = whole, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 import mcp_types as types
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
+from sanctuary_host.audited import NOBODY, Caller
 from sanctuary_host.calling import ProtocolError
 from sanctuary_host.calls import Calls, FailedError, UnknownError
 from sanctuary_host.results import Reply
@@ -22,6 +23,15 @@ STRUCTURED: Final = "2025-06-18"
 Context = ServerRequestContext[Any, Any]
 Result = dict[str, Any]
 T = TypeVar("T")
+
+
+class Introduced(Protocol):
+    """A client that may have said who it is."""
+
+    @property
+    def client_params(self) -> types.InitializeRequestParams | None:
+        """What it said."""
+        ...
 
 
 class Handlers:
@@ -43,19 +53,41 @@ class Handlers:
 
     async def call_tool(self, ctx: Context, params: types.CallToolRequestParams) -> Any:
         """Call a tool."""
-        reply = await self.call(_dispatch(ctx), params.name, params.arguments or {}, ctx)
+        dispatch = _dispatch(ctx)
+        caller = self.caller(dispatch, ctx.session)
+        reply = await self.call(dispatch, params.name, params.arguments or {}, ctx, caller)
         return _complete(ctx, reply.wire(structured=ctx.protocol_version >= STRUCTURED))
 
-    async def call(self, dispatch: Dispatch, name: str, arguments: Mapping[str, Any], context: Context | None) -> Reply:
+    async def call(
+        self, dispatch: Dispatch, name: str, arguments: Mapping[str, Any], context: Context | None, caller: Caller
+    ) -> Reply:
         """Call a tool, with its refusals as the protocol's."""
         try:
             return await self._calls.call_tool(
-                name, arguments, voice=dispatch.voice(), protocol=context, correlation=dispatch.correlation
+                name,
+                arguments,
+                voice=dispatch.voice(),
+                protocol=context,
+                correlation=dispatch.correlation,
+                caller=caller,
             )
         except UnknownError as error:
             raise MCPError(types.INVALID_PARAMS, str(error)) from None
         except ProtocolError as error:
             raise MCPError(error.code, error.message, error.data) from None
+
+    def caller(self, dispatch: Dispatch, connection: Introduced) -> Caller:
+        """Who calls, where that is recorded.
+
+        Args:
+            dispatch: the call.
+            connection: the SDK's session or connection that it came on.
+        """
+        if self._calls.audit is None:
+            return NOBODY
+        params = connection.client_params
+        client = (params.client_info.name, params.client_info.version) if params is not None else ("", "")
+        return Caller(dispatch.peer.id if isinstance(dispatch.peer, Session) else "", client)
 
     async def list_resources(self, ctx: Context, params: types.PaginatedRequestParams | None) -> Result:
         """All resources that are not templates."""
@@ -71,7 +103,13 @@ class Handlers:
         """Read a resource."""
         dispatch = _dispatch(ctx)
         uri = str(params.uri)
-        reading = self._calls.read_resource(uri, voice=dispatch.voice(), protocol=ctx, correlation=dispatch.correlation)
+        reading = self._calls.read_resource(
+            uri,
+            voice=dispatch.voice(),
+            protocol=ctx,
+            correlation=dispatch.correlation,
+            caller=self.caller(dispatch, ctx.session),
+        )
         contents = await _asked(reading, {"uri": uri})
         if len(contents) == 1 and "resultType" in contents[0]:
             return contents[0]
@@ -103,6 +141,7 @@ class Handlers:
             voice=dispatch.voice(),
             protocol=ctx,
             correlation=dispatch.correlation,
+            caller=self.caller(dispatch, ctx.session),
         )
         return _complete(ctx, await _asked(writing))
 

@@ -58,6 +58,9 @@ class Health:
             "faults": list(kernel.cluster.faults),
             "tools": kernel.calls.states(),
         }
+        if kernel.calls.audit is not None:
+            trail = kernel.calls.audit.trail
+            state["audit"] = {"records": trail.written, **({"fault": trail.fault} if trail.fault else {})}
         return json_response(encode(state))
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:

@@ -68,7 +68,8 @@ class HotPath:
         version: str = connection.protocol_version
         tool = self._handlers.tools.get(name)
         context = _context(dispatch, params, connection) if tool is not None and tool.runs == "loop" else None
-        reply = await self._handlers.call(dispatch, name, params.get("arguments") or {}, context)
+        caller = self._handlers.caller(dispatch, connection)
+        reply = await self._handlers.call(dispatch, name, params.get("arguments") or {}, context, caller)
         result = reply.wire(structured=version >= STRUCTURED)
         if not _is_text(reply):
             result = _shaped(result, version)
