@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,15 +112,42 @@ def say(times: int) -> int:
     return times
 
 
+def own_code() -> dict[str, Any]:
+    """The variables of the worker's own loop, as hostile code would find them."""
+    frame: Any = inspect.currentframe()
+    while "asked" not in frame.f_locals:
+        frame = frame.f_back
+    return dict(frame.f_locals)
+
+
 @tool()
 def forge(outcome: Any) -> None:
     """Answer in place of the worker's own code."""
-    frame: Any = inspect.currentframe()  # as hostile code would
-    while "asked" not in frame.f_locals:
-        frame = frame.f_back
-    answer = {"number": frame.f_locals["asked"][0], "outcome": outcome}
-    frame.f_locals["connection"].sendall(wire.pack(answer))
+    worker = own_code()
+    worker["connection"].sendall(wire.pack({"number": worker["asked"][0], "outcome": outcome}))
     time.sleep(60)
+
+
+@tool()
+def feign(how: str, count: str) -> None:
+    """Claim that this call was not begun, since the one before it left something behind."""
+    note(count)
+    worker = own_code()
+    NUMBERS.append(worker["asked"][0])
+    if how == "later":
+        return
+    if how == "after a word":
+        progress(1)
+    number = NUMBERS[-1] if how == "its own number" else NUMBERS[0]
+    worker["connection"].sendall(wire.pack({"number": number, "worn": True}))
+    time.sleep(60)
+
+
+@tool()
+def note(count: str) -> None:
+    """Count a call in a file."""
+    with Path(count).open("a", encoding="ascii") as file:
+        file.write("x")
 
 
 @tool()
@@ -128,7 +156,9 @@ def large(parts: int, size: int) -> list[Any]:
     return [*([] for _ in range(parts)), "x" * size]
 
 
-TOOLS = (where, change, daemonise, kill_parent, hang, raise_odd, say, forge, large)
+TOOLS = (where, change, daemonise, kill_parent, hang, raise_odd, say, forge, feign, note, large)
+NUMBERS: list[int] = []
+"""Of the calls that one worker ran."""
 
 
 @pytest.fixture
@@ -263,6 +293,27 @@ async def test_a_forged_outcome_ends_its_worker_and_nothing_else(outcome: Any, c
     assert "nonsense" in json.loads(await text(calls, "forge", outcome=outcome))["error"]
     assert await text(calls, "where") != before
     assert calls.states()["forge"]["calls"] == {"crash": 1}
+
+
+@pytest.mark.parametrize(("how", "runs"), [("its own number", 1), ("after a word", 1), ("a number of old", 2)])
+async def test_a_worker_that_denies_having_begun_is_not_asked_again(
+    how: str, runs: int, tmp_path: Path, calls: Calls
+) -> None:
+    before = await text(calls, "where")
+    for step in ("later", how):
+        (tmp_path / "count").write_text("")
+        reply = await calls.call_tool("feign", {"how": step, "count": str(tmp_path / "count")})
+    assert "its worker process" in json.loads(str(reply.content[0]["text"]))["error"]
+    # Whoever lies about the call before it, is believed once, and could as well have run the call twice itself.
+    assert (tmp_path / "count").read_text() == "x" * runs
+    assert await text(calls, "where") != before
+
+
+async def test_calls_that_meet_a_worn_worker_are_run_by_another_one_and_once(tmp_path: Path, calls: Calls) -> None:
+    for _ in range(20):
+        await calls.call_tool("change", {"what": "umask"})
+        assert not (await calls.call_tool("note", {"count": str(tmp_path / "count")})).is_error
+    assert (tmp_path / "count").read_text() == "x" * 20
 
 
 async def test_what_a_worker_says_without_end_reaches_the_host_piece_by_piece(calls: Calls) -> None:

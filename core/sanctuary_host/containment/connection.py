@@ -27,6 +27,10 @@ class CrashError(Exception):
     """The worker ended in the middle of the call; the message says how."""
 
 
+class WornError(Exception):
+    """What the worker was asked it has not begun, since the call before it left something behind."""
+
+
 class Worker(asyncio.BufferedProtocol):
     """The connection to one worker.
 
@@ -50,6 +54,8 @@ class Worker(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._frames = wire.Unpacker()
         self._number = 0
+        self._answered: int | None = None
+        self._begun = False
         self._answer: asyncio.Future[Any] | None = None
         self._voice: Voice | None = None
         self._unwanted = False
@@ -99,6 +105,7 @@ class Worker(asyncio.BufferedProtocol):
         Raises:
             CrashError: the connection ended first.
             FrameError: the request is too long.
+            WornError: another worker must be asked.
         """
         # The number cannot be guessed, so a worker that hostile code took over cannot answer the next call beforehand.
         self._number = secrets.randbits(63)
@@ -106,6 +113,7 @@ class Worker(asyncio.BufferedProtocol):
         if self._transport is None or self._transport.is_closing():
             raise CrashError("its worker ended")
         self._voice = voice
+        self._begun = False
         self._answer = self._loop.create_future()
         try:
             self._transport.write(frame)
@@ -137,7 +145,7 @@ class Worker(asyncio.BufferedProtocol):
         """Kill the worker with everything that it started."""
         if self._transport is not None:
             self._transport.abort()
-        if self.pid:
+        if self.pid and not self.death.done():  # or the number might be another process's by now
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
 
@@ -152,20 +160,35 @@ class Worker(asyncio.BufferedProtocol):
             self.born.set_result(None)
             if self._unwanted:
                 self.end()
+        elif "worn" in message:
+            self._wear_out(message["number"])
         elif self._answer is None or self._answer.done() or message["number"] != self._number:
             # A thread that a call left behind may still speak; an answer that nobody asked for is another matter.
             if message.keys() & {"outcome", "unsendable"}:
                 raise ValueError("an answer that nobody asked for")
         elif "progress" in message:
+            self._begun = True
             done, total, text = message["progress"]
             if self._voice is not None:
                 self._voice.progress(_number(done), None if total is None else _number(total), _text(text))
         elif "log" in message:
+            self._begun = True
             level, data = message["log"]
             if self._voice is not None:
                 self._voice.log(level, data)
         else:
+            self._answered = self._number
             self._answer.set_result(message)
+
+    def _wear_out(self, number: int) -> None:
+        """The worker says that it takes no more requests after the call of that number, which was its last."""
+        if number != self._answered or self._begun:  # a new one is not worn, and none is in the middle of a call
+            raise ValueError("it is worn out at the wrong time")
+        self._answered = None
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(WornError("the call before it left something behind"))
+        else:
+            self.end()
 
 
 def _number(value: Any) -> float:

@@ -14,7 +14,7 @@ from typing import Any, Final, Self, TypeVar
 
 from sanctuary_host.calling import Voice
 from sanctuary_host.containment import wire
-from sanctuary_host.containment.connection import CrashError, Worker
+from sanctuary_host.containment.connection import CrashError, Worker, WornError
 from sanctuary_host.containment.zygote import Zygote
 
 __all__ = ["CrashError", "Pool"]
@@ -103,22 +103,27 @@ class Pool:
         await self._enter(lane)
         try:
             worker = await self._worker(room)
-            try:
-                answer = await worker.ask(request, voice)
-                unsendable = "unsendable" in answer
-                outcome = None if unsendable else read(answer["outcome"])
-            except CrashError:
-                worker.end()
-                how = await worker.how()
-                self._lose(worker)
-                raise CrashError(how) from None
-            except (LookupError, TypeError, ValueError):
-                self._lose(worker)
-                raise CrashError("its worker process answered nonsense and was ended") from None
-            except BaseException:
-                self._lose(worker)
-                raise
-            self._give_back(worker, worn=bool(answer.get("worn")))
+            while True:
+                try:
+                    answer = await worker.ask(request, voice)
+                    unsendable = "unsendable" in answer
+                    outcome = None if unsendable else read(answer["outcome"])
+                    break
+                except WornError:
+                    self._lose(worker)
+                except CrashError:
+                    worker.end()
+                    how = await worker.how()
+                    self._lose(worker)
+                    raise CrashError(how) from None
+                except (LookupError, TypeError, ValueError):
+                    self._lose(worker)
+                    raise CrashError("its worker process answered nonsense and was ended") from None
+                except BaseException:
+                    self._lose(worker)
+                    raise
+                worker = await self._spawn(room)  # which cannot be worn, so nothing is asked a third time
+            self._give_back(worker)
         finally:
             self._leave(lane)
         if outcome is None:
@@ -157,15 +162,15 @@ class Pool:
 
     async def _worker(self, room: str) -> Worker:
         for worker in reversed(self._idle):
-            if worker.room == room:
+            if worker.room == room and not worker.is_closing():
                 self._idle.remove(worker)
                 return worker
         while self._idle and self.workers > self._size:
             self._lose(self._idle.pop(0))
         return await self._spawn(room)
 
-    def _give_back(self, worker: Worker, *, worn: bool) -> None:
-        if worn or worker.is_closing():
+    def _give_back(self, worker: Worker) -> None:
+        if worker.is_closing():
             self._lose(worker)
             return
         self._idle.append(worker)

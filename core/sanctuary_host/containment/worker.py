@@ -35,29 +35,37 @@ def live(connection: socket.socket, work: Work, sandbox: Sandbox | None = None) 
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123  # /proc
         file.write("1000")  # when memory runs out, the kernel takes a worker and not the host
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    base = _address_space()
+    size = _Size()
+    base = size.now()
     before = _state()
     if sandbox is not None:
         sandbox.seal()
     lock = threading.Lock()
     connection.sendall(wire.pack({"ready": os.getpid()}))
-    worn = False
-    while not worn and (asked := wire.receive(connection)) is not None:
+    limit = 0
+    while (asked := wire.receive(connection)) is not None:
         number, request = asked
         allowed = request["memory"] * MIB
-        if base:
+        if base and limit != base + allowed:
+            limit = base + allowed
             _, hard = resource.getrlimit(resource.RLIMIT_AS)
-            resource.setrlimit(resource.RLIMIT_AS, (base + allowed, hard))
+            resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
         calling.voice.set(_Voice(connection, number, lock))
         answer = work(request)
-        # What a call changed of its process would be the next caller's surprise, and half of its memory already used.
-        worn = _state() != before or (base > 0 and _address_space() > base + allowed // 2)
         try:
-            frame = wire.pack({"number": number, "outcome": answer, "worn": worn})
+            frame = wire.pack({"number": number, "outcome": answer})
         except (wire.FrameError, ValueError) as error:
-            frame = wire.pack({"number": number, "unsendable": str(error), "worn": worn})
+            frame = wire.pack({"number": number, "unsendable": str(error)})
         with lock:
             connection.sendall(frame)
+        # What a call changed of its process would be the next caller's surprise, and half of its memory already used.
+        # The caller has its answer meanwhile; a request that arrives before the next line is done is not begun.
+        if _state() != before or (base > 0 and size.now() > base + allowed // 2):
+            with lock:
+                connection.sendall(wire.pack({"number": number, "worn": True}))
+            while connection.recv(wire.CHUNK):  # until the host has heard it and ends this process
+                pass
+            return
 
 
 def die_with(parent: int, number: Literal[9] = 9) -> None:
@@ -149,10 +157,18 @@ def _has_children() -> bool:
     return True
 
 
-def _address_space() -> int:
-    """Bytes of address space that this process has mapped; 0 where the platform does not tell."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  # /proc
-            return int(file.read().split()[0]) * resource.getpagesize()
-    except OSError:
-        return 0
+class _Size:
+    """How large the process is, read from a descriptor that is opened once."""
+
+    def __init__(self) -> None:
+        try:
+            self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            self._statm = -1
+
+    def now(self) -> int:
+        """Bytes of address space that it has mapped; 0 where the platform does not tell."""
+        try:
+            return int(os.pread(self._statm, 100, 0).split()[0]) * resource.getpagesize()
+        except OSError:
+            return 0
