@@ -130,16 +130,20 @@ def forge(outcome: Any) -> None:
 
 @tool()
 def feign(how: str, count: str) -> None:
-    """Claim that this call was not begun, since the one before it left something behind."""
+    """Say too early or never that this call left nothing behind."""
     note(count)
     worker = own_code()
-    NUMBERS.append(worker["asked"][0])
-    if how == "later":
-        return
-    if how == "after a word":
-        progress(1)
-    number = NUMBERS[-1] if how == "its own number" else NUMBERS[0]
-    worker["connection"].sendall(wire.pack({"number": number, "worn": True}))
+    number, connection = worker["asked"][0], worker["connection"]
+    if how == "too early":
+        connection.sendall(wire.pack({"number": number, "fit": True}))
+        time.sleep(60)
+    connection.sendall(wire.pack({"number": number, "outcome": ["ok", [[], None, False, None], "", ""]}))
+    if how == "twice":
+        connection.sendall(wire.pack({"number": number, "fit": True}) * 2)
+    if how == "of another":
+        connection.sendall(wire.pack({"number": number - 1, "fit": True}))
+    if how == "and end":
+        os._exit(1)
     time.sleep(60)
 
 
@@ -157,8 +161,6 @@ def large(parts: int, size: int) -> list[Any]:
 
 
 TOOLS = (where, change, daemonise, kill_parent, hang, raise_odd, say, forge, feign, note, large)
-NUMBERS: list[int] = []
-"""Of the calls that one worker ran."""
 
 
 @pytest.fixture
@@ -295,18 +297,16 @@ async def test_a_forged_outcome_ends_its_worker_and_nothing_else(outcome: Any, c
     assert calls.states()["forge"]["calls"] == {"crash": 1}
 
 
-@pytest.mark.parametrize(("how", "runs"), [("its own number", 1), ("after a word", 1), ("a number of old", 2)])
-async def test_a_worker_that_denies_having_begun_is_not_asked_again(
-    how: str, runs: int, tmp_path: Path, calls: Calls
+@pytest.mark.parametrize("how", ["too early", "twice", "of another", "and end", "never"])
+async def test_a_worker_that_lies_about_what_a_call_left_behind_harms_no_later_one(
+    how: str, tmp_path: Path, calls: Calls
 ) -> None:
     before = await text(calls, "where")
-    for step in ("later", how):
-        (tmp_path / "count").write_text("")
-        reply = await calls.call_tool("feign", {"how": step, "count": str(tmp_path / "count")})
-    assert "its worker process" in json.loads(str(reply.content[0]["text"]))["error"]
-    # Whoever lies about the call before it, is believed once, and could as well have run the call twice itself.
-    assert (tmp_path / "count").read_text() == "x" * runs
+    reply = await calls.call_tool("feign", {"how": how, "count": str(tmp_path / "feigned")})
+    assert reply.is_error == (how == "too early")
     assert await text(calls, "where") != before
+    assert not (await calls.call_tool("note", {"count": str(tmp_path / "noted")})).is_error
+    assert (tmp_path / "feigned").read_text() + (tmp_path / "noted").read_text() == "xx"
 
 
 async def test_calls_that_meet_a_worn_worker_are_run_by_another_one_and_once(tmp_path: Path, calls: Calls) -> None:

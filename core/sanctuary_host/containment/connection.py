@@ -19,6 +19,8 @@ TALK: Final = 100
 """Messages in one piece from which on the worker is not listened to for a while."""
 SILENCE: Final = 0.02
 """Seconds for which it is not."""
+SETTLING: Final = 0.25
+"""Seconds within which a worker has seen what a call left behind, which takes it 100 µs."""
 OVERDUE: Final = 5.0
 """Seconds within which a worker is born."""
 
@@ -28,7 +30,7 @@ class CrashError(Exception):
 
 
 class WornError(Exception):
-    """What the worker was asked it has not begun, since the call before it left something behind."""
+    """The worker was not asked, since the call before it left something behind."""
 
 
 class Worker(asyncio.BufferedProtocol):
@@ -54,8 +56,7 @@ class Worker(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._frames = wire.Unpacker()
         self._number = 0
-        self._answered: int | None = None
-        self._begun = False
+        self._fit: asyncio.Future[None] | None = None
         self._answer: asyncio.Future[Any] | None = None
         self._voice: Voice | None = None
         self._unwanted = False
@@ -89,11 +90,18 @@ class Worker(asyncio.BufferedProtocol):
         for future in (self.born, self._answer):
             if future is not None and not future.done():
                 future.set_exception(CrashError("its worker ended"))
+        if self._fit is not None and not self._fit.done():
+            self._fit.set_result(None)
 
     def died(self, status: int | None) -> None:
         """Note how the process ended: its exit status, the negative number of the signal, or `None` where unknown."""
         if not self.death.done():
             self.death.set_result(status)
+
+    @property
+    def is_fit(self) -> bool:
+        """Whether it has seen that the call before left nothing behind."""
+        return self._fit is None or self._fit.done()
 
     def is_closing(self) -> bool:
         """Whether the connection is on its way out."""
@@ -105,21 +113,31 @@ class Worker(asyncio.BufferedProtocol):
         Raises:
             CrashError: the connection ended first.
             FrameError: the request is too long.
-            WornError: another worker must be asked.
+            WornError: nothing was sent, and another worker must be asked.
         """
+        if self._fit is not None:
+            await self._settle(self._fit)
         # The number cannot be guessed, so a worker that hostile code took over cannot answer the next call beforehand.
         self._number = secrets.randbits(63)
         frame = wire.pack([self._number, request])
         if self._transport is None or self._transport.is_closing():
             raise CrashError("its worker ended")
         self._voice = voice
-        self._begun = False
         self._answer = self._loop.create_future()
         try:
             self._transport.write(frame)
             return await self._answer
         finally:
             self._answer = self._voice = None
+
+    async def _settle(self, fit: asyncio.Future[None]) -> None:
+        """Wait until the worker has seen that the call before left nothing behind."""
+        if not fit.done() and not self.is_closing():
+            timer = self._loop.call_later(SETTLING, self.end)
+            await fit
+            timer.cancel()
+        if self.is_closing():
+            raise WornError
 
     async def how(self) -> str:
         """How a worker ended whose connection just did; the fork server's report follows at once."""
@@ -145,7 +163,7 @@ class Worker(asyncio.BufferedProtocol):
         """Kill the worker with everything that it started."""
         if self._transport is not None:
             self._transport.abort()
-        if self.pid and not self.death.done():  # or the number might be another process's by now
+        if self.pid:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
 
@@ -160,35 +178,25 @@ class Worker(asyncio.BufferedProtocol):
             self.born.set_result(None)
             if self._unwanted:
                 self.end()
-        elif "worn" in message:
-            self._wear_out(message["number"])
+        elif "fit" in message:
+            if self._fit is None or self._fit.done() or message["number"] != self._number:
+                raise ValueError("it is fit at the wrong time")
+            self._fit.set_result(None)
         elif self._answer is None or self._answer.done() or message["number"] != self._number:
             # A thread that a call left behind may still speak; an answer that nobody asked for is another matter.
             if message.keys() & {"outcome", "unsendable"}:
                 raise ValueError("an answer that nobody asked for")
         elif "progress" in message:
-            self._begun = True
             done, total, text = message["progress"]
             if self._voice is not None:
                 self._voice.progress(_number(done), None if total is None else _number(total), _text(text))
         elif "log" in message:
-            self._begun = True
             level, data = message["log"]
             if self._voice is not None:
                 self._voice.log(level, data)
         else:
-            self._answered = self._number
+            self._fit = self._loop.create_future()
             self._answer.set_result(message)
-
-    def _wear_out(self, number: int) -> None:
-        """The worker says that it takes no more requests after the call of that number, which was its last."""
-        if number != self._answered or self._begun:  # a new one is not worn, and none is in the middle of a call
-            raise ValueError("it is worn out at the wrong time")
-        self._answered = None
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(WornError("the call before it left something behind"))
-        else:
-            self.end()
 
 
 def _number(value: Any) -> float:

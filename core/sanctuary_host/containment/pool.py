@@ -122,7 +122,7 @@ class Pool:
                 except BaseException:
                     self._lose(worker)
                     raise
-                worker = await self._spawn(room)  # which cannot be worn, so nothing is asked a third time
+                worker = await self._spawn(room)  # which cannot be worn, and nothing was asked of the other
             self._give_back(worker)
         finally:
             self._leave(lane)
@@ -161,10 +161,11 @@ class Pool:
                 self._waiting[name] = turns
 
     async def _worker(self, room: str) -> Worker:
-        for worker in reversed(self._idle):
-            if worker.room == room and not worker.is_closing():
-                self._idle.remove(worker)
-                return worker
+        ours = [worker for worker in reversed(self._idle) if worker.room == room and not worker.is_closing()]
+        if ours:
+            worker = next((one for one in ours if one.is_fit), ours[0])
+            self._idle.remove(worker)
+            return worker
         while self._idle and self.workers > self._size:
             self._lose(self._idle.pop(0))
         return await self._spawn(room)

@@ -59,13 +59,11 @@ def live(connection: socket.socket, work: Work, sandbox: Sandbox | None = None) 
         with lock:
             connection.sendall(frame)
         # What a call changed of its process would be the next caller's surprise, and half of its memory already used.
-        # The caller has its answer meanwhile; a request that arrives before the next line is done is not begun.
+        # The caller has its answer meanwhile, and the host sends nothing more before it has heard that all is well.
         if _state() != before or (base > 0 and size.now() > base + allowed // 2):
-            with lock:
-                connection.sendall(wire.pack({"number": number, "worn": True}))
-            while connection.recv(wire.CHUNK):  # until the host has heard it and ends this process
-                pass
             return
+        with lock:
+            connection.sendall(wire.pack({"number": number, "fit": True}))
 
 
 def die_with(parent: int, number: Literal[9] = 9) -> None:
