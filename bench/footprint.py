@@ -12,13 +12,16 @@ from typing import Any, ParamSpec, TypeVar
 
 from client import Client
 from environments import InstallError
-from procfs import descendants, processor_seconds, rss_kib, tree_kib
+from floor import echo
+from procfs import descendants, private_kib, processor_seconds, rss_kib, tree_kib
 from servers import SERVERS, START_SECONDS, Running, Server, first_session, host, running
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 WARMING_SESSIONS = 100
+SERVERS_OF_WORKERS = 2
+"""Child processes of our host that are no workers: the fork server and its keeper."""
 
 
 class NotReadyError(Exception):
@@ -73,12 +76,12 @@ def _start(server: Server, times: int) -> dict[str, float]:
 
 
 def idle_cluster(times: int) -> dict[str, Any]:
-    """The best of some starts of utils to ready, and its memory then; where utils is not whole, of our own cluster."""
+    """The median of some starts of utils to ready, with its memory then; without utils, of our own cluster."""
     try:
         found = [_idle("utils") for _ in range(times)]
     except NotReadyError:
         found = [_idle("bench") for _ in range(times)]
-    return min(found, key=lambda one: one["ready_s"])
+    return sorted(found, key=lambda one: one["ready_s"])[len(found) // 2]
 
 
 def _idle(cluster: str) -> dict[str, Any]:
@@ -97,16 +100,28 @@ def _idle(cluster: str) -> dict[str, Any]:
 
 
 def workers(times: int) -> dict[str, float]:
-    """How long a call waits inline and for a worker process, in µs, and for one that must be made first, in ms."""
-    with running(SERVERS["host"]) as server:
+    """How long a call waits inline and for a worker process, and a bare message for another process, in µs.
+
+    And for a worker that must be made first, in ms, and what memory one has to itself when it is idle, in MiB.
+    """
+    with echo() as floor, running(SERVERS["host"]) as server:
         inline, worker = first_session(server), Client(server.port, tool="echo_in_worker")
         waits: dict[Client, list[float]] = {inline: [], worker: []}
+        bare: list[float] = []
         for _ in range(times):
             for client, found in waits.items():
                 found.append(_wait(client))
+            bare.append(floor.wait())
+        private = [private_kib(pid) / 1024 for pid in descendants(server.process.pid)[SERVERS_OF_WORKERS:]]
         fresh = [_wait_after_kill(server.process.pid, inline, worker) for _ in range(max(5, times // 100))]
-        usual, beside = (statistics.median(found) * 1e6 for found in waits.values())
-        return {"inline_us": usual, "worker_us": beside, "after_kill_ms": statistics.median(fresh) * 1e3}
+        usual, beside, floor_us = (statistics.median(found) * 1e6 for found in (*waits.values(), bare))
+        return {
+            "inline_us": usual,
+            "worker_us": beside,
+            "floor_us": floor_us,
+            "after_kill_ms": statistics.median(fresh) * 1e3,
+            "private_mib": statistics.median(private),
+        }
 
 
 def _wait(client: Client) -> float:

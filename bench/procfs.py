@@ -23,6 +23,12 @@ def tree_kib(pid: int) -> int:
     return sum(_field(Path(f"/proc/{one}/smaps_rollup"), "Pss:") for one in (pid, *descendants(pid)))
 
 
+def private_kib(pid: int) -> int:
+    """Memory that nobody shares with the process, which its end would free."""
+    path = Path(f"/proc/{pid}/smaps_rollup")
+    return _field(path, "Private_Clean:") + _field(path, "Private_Dirty:")
+
+
 def descendants(pid: int) -> list[int]:
     """The child processes that live, and theirs, nearest first."""
     found: list[int] = []

@@ -68,9 +68,11 @@ def bars(found: Found) -> list[Bar]:
             10,
             " MiB",
         ),
-        Bar(f"memory of idle {idle['cluster']}", idle["rss_mib"], 85, " MiB"),
+        Bar(f"memory of idle {idle['cluster']}", idle["rss_mib"], 80, " MiB"),
         Bar(f"start of {idle['cluster']} to ready", idle["ready_s"], 1, " s"),
         Bar("a worker's call over an inline one", workers["worker_us"] - workers["inline_us"], 100, " µs"),
+        Bar("a call whose worker must be started first", workers["after_kill_ms"], 20, " ms"),
+        Bar("private memory of an idle worker", workers["private_mib"], 4, " MiB"),
     ]
 
 
@@ -96,7 +98,9 @@ def text(found: Found) -> str:
     workers, idle = found["workers"], found["idle_cluster"]
     parts.append(
         f"A call inline {workers['inline_us']:.0f} µs, in a worker {workers['worker_us']:.0f} µs, "
-        f"in a new one after a kill {workers['after_kill_ms']:.1f} ms.\n"
+        f"in a new one after a kill {workers['after_kill_ms']:.1f} ms; "
+        f"a bare message to another process and back {workers['floor_us']:.0f} µs, "
+        f"so a worker adds {(workers['worker_us'] - workers['inline_us']) / workers['floor_us']:.1f} of them.\n"
         f"Idle {idle['cluster']}: {idle['rss_mib']:.0f} MiB; with its child processes, a share of each shared page, "
         f"{idle['with_children_mib']:.0f} MiB."
     )

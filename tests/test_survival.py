@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,15 +112,46 @@ def say(times: int) -> int:
     return times
 
 
+def own_code() -> dict[str, Any]:
+    """The variables of the worker's own loop, as hostile code would find them."""
+    frame: Any = inspect.currentframe()
+    while "asked" not in frame.f_locals:
+        frame = frame.f_back
+    return dict(frame.f_locals)
+
+
 @tool()
 def forge(outcome: Any) -> None:
     """Answer in place of the worker's own code."""
-    frame: Any = inspect.currentframe()  # as hostile code would
-    while "asked" not in frame.f_locals:
-        frame = frame.f_back
-    answer = {"number": frame.f_locals["asked"][0], "outcome": outcome}
-    frame.f_locals["connection"].sendall(wire.pack(answer))
+    worker = own_code()
+    worker["connection"].sendall(wire.pack({"number": worker["asked"][0], "outcome": outcome}))
     time.sleep(60)
+
+
+@tool()
+def feign(how: str, count: str) -> None:
+    """Say too early or never that this call left nothing behind."""
+    note(count)
+    worker = own_code()
+    number, connection = worker["asked"][0], worker["connection"]
+    if how == "too early":
+        connection.sendall(wire.pack({"number": number, "fit": True}))
+        time.sleep(60)
+    connection.sendall(wire.pack({"number": number, "outcome": ["ok", [[], None, False, None], "", ""]}))
+    if how == "twice":
+        connection.sendall(wire.pack({"number": number, "fit": True}) * 2)
+    if how == "of another":
+        connection.sendall(wire.pack({"number": number - 1, "fit": True}))
+    if how == "and end":
+        os._exit(1)
+    time.sleep(60)
+
+
+@tool()
+def note(count: str) -> None:
+    """Count a call in a file."""
+    with Path(count).open("a", encoding="ascii") as file:
+        file.write("x")
 
 
 @tool()
@@ -128,7 +160,7 @@ def large(parts: int, size: int) -> list[Any]:
     return [*([] for _ in range(parts)), "x" * size]
 
 
-TOOLS = (where, change, daemonise, kill_parent, hang, raise_odd, say, forge, large)
+TOOLS = (where, change, daemonise, kill_parent, hang, raise_odd, say, forge, feign, note, large)
 
 
 @pytest.fixture
@@ -263,6 +295,25 @@ async def test_a_forged_outcome_ends_its_worker_and_nothing_else(outcome: Any, c
     assert "nonsense" in json.loads(await text(calls, "forge", outcome=outcome))["error"]
     assert await text(calls, "where") != before
     assert calls.states()["forge"]["calls"] == {"crash": 1}
+
+
+@pytest.mark.parametrize("how", ["too early", "twice", "of another", "and end", "never"])
+async def test_a_worker_that_lies_about_what_a_call_left_behind_harms_no_later_one(
+    how: str, tmp_path: Path, calls: Calls
+) -> None:
+    before = await text(calls, "where")
+    reply = await calls.call_tool("feign", {"how": how, "count": str(tmp_path / "feigned")})
+    assert reply.is_error == (how == "too early")
+    assert await text(calls, "where") != before
+    assert not (await calls.call_tool("note", {"count": str(tmp_path / "noted")})).is_error
+    assert (tmp_path / "feigned").read_text() + (tmp_path / "noted").read_text() == "xx"
+
+
+async def test_calls_that_meet_a_worn_worker_are_run_by_another_one_and_once(tmp_path: Path, calls: Calls) -> None:
+    for _ in range(20):
+        await calls.call_tool("change", {"what": "umask"})
+        assert not (await calls.call_tool("note", {"count": str(tmp_path / "count")})).is_error
+    assert (tmp_path / "count").read_text() == "x" * 20
 
 
 async def test_what_a_worker_says_without_end_reaches_the_host_piece_by_piece(calls: Calls) -> None:

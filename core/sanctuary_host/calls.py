@@ -254,15 +254,30 @@ class Calls:
         if record.metrics is not None:
             record.metrics.begin()
         outcome = Outcome("cancelled")
-        passage: Passage | None = None
         entry = None
         if self.audit is not None and job.kind != "ready":
             entry = self.audit.entry(job, arguments, call_id, caller, correlation)
         try:
+            refused = entry.begin() if entry is not None else None
+            outcome = refused or await self._admitted(job, record, arguments, voice, protocol)
+        finally:
+            seconds = time.perf_counter() - started
+            if entry is not None:
+                outcome = entry.end(outcome, seconds)
+            self._account(job, record, outcome, call_id, seconds, correlation)
+        if outcome.ending == "error" and outcome.value is not None:
+            raise ProtocolError(*outcome.value)
+        return outcome, call_id
+
+    async def _admitted(
+        self, job: Job, record: Record, arguments: Mapping[str, Any], voice: Voice | None, protocol: Any
+    ) -> Outcome:
+        """Run a job in its place, unless it is paused or too many wait for it."""
+        outcome = Outcome("cancelled")
+        passage: Passage | None = None
+        try:
             passage = Passage(record.breaker)
-            if entry is not None and (refused := entry.begin()) is not None:
-                outcome = refused
-            elif job.runs == "inline" and (self._pool is None or _is_light(arguments)):
+            if job.runs == "inline" and (self._pool is None or _is_light(arguments)):
                 outcome = self._places.inline(record, passage, arguments)
             elif job.runs == "loop":
                 outcome = await self._places.on_loop(record, passage, arguments, voice, protocol)
@@ -280,13 +295,7 @@ class Calls:
         finally:
             if passage is not None:
                 passage.end(outcome)
-            seconds = time.perf_counter() - started
-            if entry is not None:
-                outcome = entry.end(outcome, seconds)
-            self._account(job, record, outcome, call_id, seconds, correlation)
-        if outcome.ending == "error" and outcome.value is not None:
-            raise ProtocolError(*outcome.value)
-        return outcome, call_id
+        return outcome
 
     def _account(
         self, job: Job, record: Record, outcome: Outcome, call_id: str, seconds: float, correlation: str

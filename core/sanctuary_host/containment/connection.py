@@ -19,6 +19,8 @@ TALK: Final = 100
 """Messages in one piece from which on the worker is not listened to for a while."""
 SILENCE: Final = 0.02
 """Seconds for which it is not."""
+SETTLING: Final = 0.25
+"""Seconds within which a worker has seen what a call left behind, which takes it 100 µs."""
 OVERDUE: Final = 5.0
 """Seconds within which a worker is born."""
 
@@ -29,6 +31,10 @@ Room = tuple[str, int]
 
 class CrashError(Exception):
     """The worker ended in the middle of the call; the message says how."""
+
+
+class WornError(Exception):
+    """The worker was not asked, since the call before it left something behind."""
 
 
 class Worker(asyncio.BufferedProtocol):
@@ -54,6 +60,7 @@ class Worker(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._frames = wire.Unpacker()
         self._number = 0
+        self._fit: asyncio.Future[None] | None = None
         self._answer: asyncio.Future[Any] | None = None
         self._voice: Voice | None = None
         self._unwanted = False
@@ -87,11 +94,18 @@ class Worker(asyncio.BufferedProtocol):
         for future in (self.born, self._answer):
             if future is not None and not future.done():
                 future.set_exception(CrashError("its worker ended"))
+        if self._fit is not None and not self._fit.done():
+            self._fit.set_result(None)
 
     def died(self, status: int | None) -> None:
         """Note how the process ended: its exit status, the negative number of the signal, or `None` where unknown."""
         if not self.death.done():
             self.death.set_result(status)
+
+    @property
+    def is_fit(self) -> bool:
+        """Whether it has seen that the call before left nothing behind."""
+        return self._fit is None or self._fit.done()
 
     def is_closing(self) -> bool:
         """Whether the connection is on its way out."""
@@ -103,7 +117,10 @@ class Worker(asyncio.BufferedProtocol):
         Raises:
             CrashError: the connection ended first.
             FrameError: the request is too long.
+            WornError: nothing was sent, and another worker must be asked.
         """
+        if self._fit is not None:
+            await self._settle(self._fit)
         # The number cannot be guessed, so a worker that hostile code took over cannot answer the next call beforehand.
         self._number = secrets.randbits(63)
         frame = wire.pack([self._number, request])
@@ -116,6 +133,15 @@ class Worker(asyncio.BufferedProtocol):
             return await self._answer
         finally:
             self._answer = self._voice = None
+
+    async def _settle(self, fit: asyncio.Future[None]) -> None:
+        """Wait until the worker has seen that the call before left nothing behind."""
+        if not fit.done() and not self.is_closing():
+            timer = self._loop.call_later(SETTLING, self.end)
+            await fit
+            timer.cancel()
+        if self.is_closing():
+            raise WornError
 
     async def how(self) -> str:
         """How a worker ended whose connection just did; the fork server's report follows at once."""
@@ -156,6 +182,10 @@ class Worker(asyncio.BufferedProtocol):
             self.born.set_result(None)
             if self._unwanted:
                 self.end()
+        elif "fit" in message:
+            if self._fit is None or self._fit.done() or message["number"] != self._number:
+                raise ValueError("it is fit at the wrong time")
+            self._fit.set_result(None)
         elif self._answer is None or self._answer.done() or message["number"] != self._number:
             # A thread that a call left behind may still speak; an answer that nobody asked for is another matter.
             if message.keys() & {"outcome", "unsendable"}:
@@ -169,6 +199,7 @@ class Worker(asyncio.BufferedProtocol):
             if self._voice is not None:
                 self._voice.log(level, data)
         else:
+            self._fit = self._loop.create_future()
             self._answer.set_result(message)
 
 

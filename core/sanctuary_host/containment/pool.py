@@ -14,7 +14,7 @@ from typing import Any, Final, Self, TypeVar
 
 from sanctuary_host.calling import Voice
 from sanctuary_host.containment import wire
-from sanctuary_host.containment.connection import CrashError, Room, Worker
+from sanctuary_host.containment.connection import CrashError, Room, Worker, WornError
 from sanctuary_host.containment.lanes import Lane, Lanes
 from sanctuary_host.containment.zygote import Zygote
 
@@ -116,26 +116,32 @@ class Pool:
             if begin is not None:
                 begin()
             began = time.monotonic()
-            worker = await self._worker((room, request["memory"]))
-            try:
-                answer = await worker.ask(request, voice)
-                unsendable = "unsendable" in answer
-                outcome = None if unsendable else read(answer["outcome"])
-            except CrashError:
-                worker.end()
-                how = await worker.how()
-                self._lose(worker)
-                raise CrashError(how) from None
-            except wire.FrameError:  # nothing of it was sent
-                self._give_back(worker, worn=False)
-                raise
-            except (LookupError, TypeError, ValueError):
-                self._lose(worker)
-                raise CrashError("its worker process answered nonsense and was ended") from None
-            except BaseException:
-                self._lose(worker)
-                raise
-            self._give_back(worker, worn=bool(answer.get("worn")))
+            place = (room, request["memory"])
+            worker = await self._worker(place)
+            while True:
+                try:
+                    answer = await worker.ask(request, voice)
+                    unsendable = "unsendable" in answer
+                    outcome = None if unsendable else read(answer["outcome"])
+                    break
+                except WornError:
+                    self._lose(worker)
+                except CrashError:
+                    worker.end()
+                    how = await worker.how()
+                    self._lose(worker)
+                    raise CrashError(how) from None
+                except wire.FrameError:  # nothing of it was sent
+                    self._give_back(worker)
+                    raise
+                except (LookupError, TypeError, ValueError):
+                    self._lose(worker)
+                    raise CrashError("its worker process answered nonsense and was ended") from None
+                except BaseException:
+                    self._lose(worker)
+                    raise
+                worker = await self._spawn(place)  # which cannot be worn, and nothing was asked of the other
+            self._give_back(worker)
         finally:
             self.lanes.leave(lane, None if began is None else time.monotonic() - began)
         if outcome is None:
@@ -143,16 +149,17 @@ class Pool:
         return outcome
 
     async def _worker(self, room: Room) -> Worker:
-        for worker in reversed(self._idle):
-            if worker.room == room:
-                self._idle.remove(worker)
-                return worker
+        ours = [worker for worker in reversed(self._idle) if worker.room == room and not worker.is_closing()]
+        if ours:
+            worker = next((one for one in ours if one.is_fit), ours[0])
+            self._idle.remove(worker)
+            return worker
         while self._idle and self.workers > self._size:
             self._lose(self._idle.pop(0))
         return await self._spawn(room)
 
-    def _give_back(self, worker: Worker, *, worn: bool) -> None:
-        if worn or worker.is_closing():
+    def _give_back(self, worker: Worker) -> None:
+        if worker.is_closing():
             self._lose(worker)
             return
         self._idle.append(worker)

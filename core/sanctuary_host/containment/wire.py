@@ -15,6 +15,8 @@ from pydantic_core import from_json, to_json
 HEADER: Final = struct.Struct(">I")
 LIMIT: Final = 8 * 1024 * 1024
 """Bytes of one frame; a longer one ends the worker that sends it. Reading one must not hold up the loop."""
+CHUNK: Final = 64 * 1024
+"""Bytes that are asked of a blocking socket at once."""
 PARTS: Final = 200_000
 """Arrays and objects in one frame, of which a few bytes of JSON can state so many that they fill the host's memory."""
 
@@ -52,16 +54,17 @@ class Unpacker:
         Raises:
             FrameError: the stream holds something else than frames within the limit.
         """
-        self._buffer += data
-        while len(self._buffer) >= HEADER.size:
-            (length,) = HEADER.unpack_from(self._buffer)
+        buffer = self._buffer
+        buffer += data
+        while len(buffer) >= HEADER.size:
+            (length,) = HEADER.unpack_from(buffer)
             if length > LIMIT:
                 raise FrameError(f"a frame of {length:,} bytes is over the limit of {LIMIT:,}")
             end = HEADER.size + length
-            if len(self._buffer) < end:
+            if len(buffer) < end:
                 return
-            body = bytes(self._buffer[HEADER.size : end])
-            del self._buffer[:end]
+            body = bytes(memoryview(buffer)[HEADER.size : end])
+            del buffer[:end]
             if has_too_many_parts(body):
                 raise FrameError(f"a frame of more than {PARTS:,} arrays and objects")
             try:
@@ -77,31 +80,13 @@ def has_too_many_parts(body: bytes) -> bool:
 
 
 def receive(connection: socket.socket) -> Any | None:
-    """The next message of a blocking socket; `None` at its end.
+    """The next message of a blocking socket, on which nothing follows it until it is answered; `None` at its end.
 
     Raises:
         FrameError: as in `Unpacker.feed`.
     """
-    header = _exactly(connection, HEADER.size)
-    if header is None:
-        return None
-    (length,) = HEADER.unpack(header)
-    if length > LIMIT:
-        raise FrameError(f"a frame of {length:,} bytes is over the limit of {LIMIT:,}")
-    body = _exactly(connection, length)
-    if body is None:
-        return None
-    try:
-        return from_json(body)
-    except ValueError:
-        raise FrameError("a frame holds no JSON") from None
-
-
-def _exactly(connection: socket.socket, count: int) -> bytes | None:
-    buffer = bytearray()
-    while len(buffer) < count:
-        chunk = connection.recv(min(count - len(buffer), 1 << 20))
-        if not chunk:
-            return None
-        buffer += chunk
-    return bytes(buffer)
+    unpacker = Unpacker()
+    while chunk := connection.recv(CHUNK):
+        for message in unpacker.feed(chunk):
+            return message
+    return None

@@ -52,19 +52,22 @@ def live(connection: socket.socket, work: Work, memory: int, sandbox: Sandbox | 
         sandbox.seal()
     lock = threading.Lock()
     connection.sendall(wire.pack({"ready": os.getpid()}))
-    worn = False
-    while not worn and (asked := wire.receive(connection)) is not None:
+    while (asked := wire.receive(connection)) is not None:
         number, request = asked
         calling.voice.set(_Voice(connection, number, lock))
         answer = work(request)
-        # What a call changed of its process would be the next caller's surprise, and half of its memory already used.
-        worn = _state() != before or (base > 0 and size.now() > base + allowed // 2)
         try:
-            frame = wire.pack({"number": number, "outcome": answer, "worn": worn})
+            frame = wire.pack({"number": number, "outcome": answer})
         except (wire.FrameError, ValueError) as error:
-            frame = wire.pack({"number": number, "unsendable": str(error), "worn": worn})
+            frame = wire.pack({"number": number, "unsendable": str(error)})
         with lock:
             connection.sendall(frame)
+        # What a call changed of its process would be the next caller's surprise, and half of its memory already used.
+        # The caller has its answer meanwhile, and the host sends nothing more before it has heard that all is well.
+        if _state() != before or (base > 0 and size.now() > base + allowed // 2):
+            return
+        with lock:
+            connection.sendall(wire.pack({"number": number, "fit": True}))
 
 
 def die_with(parent: int, number: Literal[9] = 9) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import itertools
 import os
 import resource
 import select
@@ -32,6 +33,8 @@ PAUSE: Final = 0.2
 """Seconds before a fork server that ended is started anew, so that one that cannot live does not spin."""
 BIRTH: Final = struct.Struct("=I")
 """A request for a worker: the MiB that its calls may add to it."""
+MOST: Final = 1 << 20
+"""Descriptors that a process can have open at most, as kernels are set up."""
 FAREWELL: Final = 1.0
 """Seconds in which the fork server ends whatever its workers started."""
 
@@ -222,10 +225,10 @@ def _end_all(workers: Collection[int]) -> NoReturn:
 
 def _only_standard_files(kept: Collection[int]) -> None:
     """Close every inherited descriptor but the standard ones and `kept`; give standard input nothing to read."""
-    for descriptor in range(3, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 65_536)):
-        if descriptor not in kept:
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    end = MOST if soft == resource.RLIM_INFINITY else min(soft, MOST)
+    for below, above in itertools.pairwise([2, *sorted(kept), end]):
+        os.closerange(below + 1, above)  # one system call, however many may be open
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
