@@ -354,8 +354,7 @@ async def test_a_trail_that_others_touch_while_it_is_written_stops_all_calls_unt
     async with vault() as served, Client(served.url) as client:
         assert not (await client.call_tool("write_file", {"path": "b", "content": ""})).is_error
         logged = [record.get("event") for record in served.log]
-    async with vault():
-        pass
+    trail(file).close()
     verdict = verify(file)
     if how == "replaced":  # by a copy to the last byte, which harms nothing
         assert verdict.findings == []
@@ -430,6 +429,13 @@ async def test_a_trail_that_the_clusters_own_tools_could_write_is_refused_at_sta
     with pytest.raises(NotServingError, match="SANCTUARY_AUDIT"):
         async with vault(SANCTUARY_AUDIT=path.format(root), VAULT_ROOT=f"{root}:rw"):
             pass
+
+
+async def test_the_default_place_avoids_folders_that_the_clusters_own_tools_may_write(
+    vault: Any, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
     async with vault(
         SANCTUARY_AUDIT="", SANCTUARY_DATA=str(root), VAULT_ROOT=f"{root}:rw", XDG_STATE_HOME=str(tmp_path)
     ):
