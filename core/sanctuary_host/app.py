@@ -17,6 +17,7 @@ from typing import Final
 from sanctuary_host.calls import Calls
 from sanctuary_host.config import Config
 from sanctuary_host.containment.pool import Pool
+from sanctuary_host.containment.witness import Witness
 from sanctuary_host.containment.zygote import Zygote
 from sanctuary_host.observe import traces
 from sanctuary_host.plugins import Cluster
@@ -32,7 +33,12 @@ OWN: Final = 48
 
 
 async def serve_http(
-    config: Config, cluster: Cluster, zygote: Zygote, listener: socket.socket, environment: Mapping[str, str]
+    config: Config,
+    cluster: Cluster,
+    zygote: Zygote,
+    listener: socket.socket,
+    environment: Mapping[str, str],
+    witness: Witness,
 ) -> None:
     """Serve a cluster over HTTP until SIGTERM or SIGINT, then finish what is in flight.
 
@@ -42,13 +48,14 @@ async def serve_http(
         zygote: the fork server, made before the loop.
         listener: a bound socket.
         environment: where OpenTelemetry's variables are read from.
+        witness: who finds out what confines the process.
     """
     stop = _stop_on_signals()
     tracing = traces.configure(environment, cluster.name, cluster.version)
     port = int(listener.getsockname()[1])
     token = config.token.get_secret_value() if config.token is not None else None
     async with (
-        _calls(cluster, zygote) as calls,
+        _calls(cluster, zygote, witness) as calls,
         web.serving(
             calls,
             sock=listener,
@@ -57,6 +64,7 @@ async def serve_http(
             stateless=config.stateless,
             tracing=tracing,
             limits=replace(DEFAULTS, connections=_connections()),
+            witness=witness,
         ),
     ):
         fields = {
@@ -72,23 +80,26 @@ async def serve_http(
 
 
 async def serve_stdio(
-    cluster: Cluster, zygote: Zygote, descriptors: tuple[int, int], environment: Mapping[str, str]
+    cluster: Cluster, zygote: Zygote, descriptors: tuple[int, int], environment: Mapping[str, str], witness: Witness
 ) -> None:
     """Serve a cluster over two file descriptors, in and out, until the input ends or a signal asks for the end."""
     stop = _stop_on_signals()
     tracing = traces.configure(environment, cluster.name, cluster.version)
-    async with _calls(cluster, zygote) as calls:
+    async with _calls(cluster, zygote, witness) as calls:
         if os.isatty(descriptors[0]):
             logger.info("Speaking MCP over standard input and output; set PORT=8100 to serve HTTP instead")
         await stdio.serve(calls, *descriptors, stop=stop, tracing=tracing)
 
 
 @asynccontextmanager
-async def _calls(cluster: Cluster, zygote: Zygote) -> AsyncGenerator[Calls]:
+async def _calls(cluster: Cluster, zygote: Zygote, witness: Witness) -> AsyncGenerator[Calls]:
     async with Pool(zygote) as pool:
+        # In the background: nobody waits for a server that is busy with itself.
+        asking = asyncio.create_task(witness.ask(pool, cluster.plugins[0].distribution if cluster.plugins else ""))
         try:
             yield Calls(cluster, pool)
         finally:
+            asking.cancel()
             for ending in (ending for plugin in cluster.plugins for ending in plugin.host.endings):
                 try:
                     ended = ending()

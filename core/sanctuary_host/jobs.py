@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from sanctuary_host.calling import ProtocolError
+from sanctuary_host.containment import probe
 from sanctuary_host.content import Verbatim, resource_contents
 from sanctuary_host.plugins import Cluster, Plugin, unready
 from sanctuary_host.prompts import Completer, Message, Prompt
@@ -94,10 +95,12 @@ def jobs_of(cluster: Cluster) -> dict[tuple[Kind, str], Job]:
 
 
 def work_of(cluster: Cluster) -> Callable[[Mapping[str, Any]], Any]:
-    """What a worker does with the requests of `Calls`."""
+    """What a worker does with the requests of `Calls`, and of the witness that asks what it is confined by."""
     jobs = jobs_of(cluster)
 
     def work(request: Mapping[str, Any]) -> Any:
+        if request["kind"] == "probe":
+            return probe.answer(probe.Question.read(request["arguments"])).wire()
         job = jobs[request["kind"], request["name"]]
         if job.is_async:
             return asyncio.run(aperform(job, request["arguments"])).wire()
