@@ -173,7 +173,7 @@ def _declared(attestation: Attestation, part: Part) -> str:
 
 
 def _cell(attestation: Attestation, part: Part, side: Side) -> str:
-    can = side.can(part)
+    can = attestation.can(side, part)
     if can is None or side.facts is None:
         return "? not measured"
     mark = "✗" if can else "✓"

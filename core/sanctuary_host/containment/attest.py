@@ -146,6 +146,11 @@ class Attestation:
         """What is no fault, and worth knowing."""
         return tuple(self._notes())
 
+    def can(self, side: Side, part: Part) -> Can:
+        """Whether a side can do in that part what is not granted, and might do harm."""
+        can = side.can(part)
+        return False if can and part == "writing" and self._is_harmless(side.strays()) else can
+
     def name(self, path: str) -> str:
         """What to call a folder where anybody may read it."""
         for granted, name in self.names.items():
@@ -197,7 +202,7 @@ class Attestation:
             "outbound": side.outbound,
             "writable": sorted({self.name(path) for path in facts.writable}) if facts is not None else None,
             "seccomp": facts.seccomp if facts is not None else None,
-            "can": [part for part in SENTENCES if side.can(part)],
+            "can": [part for part in SENTENCES if self.can(side, part)],
         }
 
     def _unmeasured(self) -> Iterator[Finding]:
@@ -207,9 +212,7 @@ class Attestation:
 
     def _measured(self) -> Iterator[Finding]:
         for part, sentence in SENTENCES.items():
-            sides = [side for side in (self.host, self.workers) if side.can(part)]
-            if part == "writing":
-                sides = [side for side in sides if not self._is_harmless(side.strays())]
+            sides = [side for side in (self.host, self.workers) if self.can(side, part)]
             if not sides:
                 continue
             who = (
@@ -264,12 +267,10 @@ class Attestation:
 
     def _notes(self) -> Iterator[Finding]:
         around, limits = self.around, self.around.limits
-        for side in dict.fromkeys((self.host, self.workers)) if self.contained else ():
-            strays = side.strays()
-            if strays and self._is_harmless(strays):
-                names = dict.fromkeys(self.name(path) for path in strays)
-                yield Finding(f"Memory of the container's own can be written: {self._list(names)}", "")
-                break
+        strays = [path for side in (self.host, self.workers) for path in side.strays() if self._is_harmless((path,))]
+        if strays:
+            names = dict.fromkeys(map(self.name, strays))
+            yield Finding(f"Memory of the container's own can be written: {self._list(names)}", "")
         if not self.contained and around.user == 0:
             yield Finding("It runs as root", "run it as a user of its own")
         if not self.contained and limits.memory is None:

@@ -90,7 +90,7 @@ class Surroundings:
         mounts = _mounts(_text("/proc/self/mountinfo"))
         return cls(
             container=_container(environment, mounts),
-            limits=_limits(_text("/proc/self/cgroup"), _text("/proc/self/mountinfo")),
+            limits=read_limits(_text("/proc/self/cgroup"), _text("/proc/self/mountinfo")),
             read_only=bool(os.statvfs("/").f_flag & os.ST_RDONLY),
             mounts=mounts,
             no_new_privileges=probe.no_new_privileges(),
@@ -148,7 +148,13 @@ def _unescaped(path: str) -> str:
     return path
 
 
-def _limits(groups: str, mounts: str) -> Limits:
+def read_limits(groups: str, mounts: str) -> Limits:
+    """The narrowest limits of a process's cgroups, of the first kind or the second, and of those above them.
+
+    Args:
+        groups: its /proc/self/cgroup, as cgroups(7) describes it.
+        mounts: its /proc/self/mountinfo.
+    """
     memory: list[float] = []
     cpus: list[float] = []
     processes: list[float] = []
