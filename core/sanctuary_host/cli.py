@@ -118,7 +118,7 @@ def _serve(config: Config, environment: Mapping[str, str]) -> int:
     from sanctuary_host import app  # noqa: PLC0415  # see above
 
     confinement.seal_host()
-    witness.look()
+    witness.look(zygote.pid)
     gc.freeze()
     gc.enable()
     sys.stdout = sys.stderr = Output(2)  # nothing that this process prints waits for a reader

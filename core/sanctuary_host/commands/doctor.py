@@ -60,7 +60,7 @@ def examine(cluster: Cluster, config: Config, environment: Mapping[str, str], *,
         confinement.seal_host()
     except SandboxError as error:
         refused = str(error)
-    witness.look()
+    witness.look(zygote.pid)
     attestation = asyncio.run(_ask(cluster, zygote, witness))
     faults = [*([f"a server would not start: {refused}"] if refused else []), *cluster.faults]
     if as_json:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import PurePosixPath
 from typing import Any, Final, Literal
 
 from sanctuary_host.boundary import Boundary
@@ -296,7 +295,7 @@ class Attestation:
 
 def is_inside(path: str, folders: tuple[str, ...]) -> bool:
     """Whether a path is one of `folders`, or in one of them."""
-    return any(PurePosixPath(path).is_relative_to(folder) for folder in folders)
+    return any(path == folder or path.startswith(f"{folder.rstrip('/')}/") for folder in folders)
 
 
 SENTENCES: Final[Mapping[Part, str]] = {

@@ -331,8 +331,10 @@ def _prctl(option: int) -> Can:
 
 def _checked(name: str, *arguments: Any) -> int:
     """Call a function of the C library; its failure is an OSError."""
-    library = ctypes.CDLL(None, use_errno=True)
-    result = int(getattr(library, name)(*arguments))
+    function = getattr(ctypes.CDLL(None, use_errno=True), name, None)
+    if function is None:
+        raise OSError(errno.EOPNOTSUPP, f"this C library has no {name}")
+    result = int(function(*arguments))
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))

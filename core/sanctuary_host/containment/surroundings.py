@@ -22,6 +22,8 @@ PSEUDO: Final = frozenset(
     | {"hugetlbfs", "mqueue", "nsfs", "proc", "pstore", "securityfs", "sysfs", "tracefs"}
 )
 """Kinds of file systems that keep nobody's files."""
+LIMITING: Final = frozenset({"cpu", "memory", "pids"})
+"""The cgroup controllers whose limits are read."""
 MOUNTS: Final = 100
 """Mounts that are looked at."""
 
@@ -186,7 +188,7 @@ def _group_folders(groups: str, mounts: str) -> Iterator[Path]:
         words, (kind, _, options, *_) = fields.split(" "), [*rest.split(" "), "", "", ""]
         if kind not in {"cgroup", "cgroup2"} or len(words) < 6:  # as in _mounts
             continue
-        controllers = [""] if kind == "cgroup2" else [word for word in options.split(",") if word in paths]
+        controllers = [""] if kind == "cgroup2" else [word for word in options.split(",") if word in LIMITING]
         root, top = _unescaped(words[3]), Path(_unescaped(words[4]))
         for controller in controllers:
             inside = PurePosixPath(paths.get(controller, "/"))

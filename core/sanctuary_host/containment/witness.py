@@ -72,9 +72,13 @@ class Witness:
         self._shown: dict[str, Any] = {"verdict": "pending", "sandbox": confinement.level}
         self._done = asyncio.Event()
 
-    def look(self) -> None:
-        """Try what the host's process can do; called once it is sealed."""
-        self._host_facts = probe.answer(self._host_question)
+    def look(self, neighbour: int) -> None:
+        """Try what the host's process can do; called once it is sealed.
+
+        Args:
+            neighbour: the id of a process outside of its confinement, such as its fork server's keeper.
+        """
+        self._host_facts = probe.answer(replace(self._host_question, neighbour=neighbour))
 
     async def ask(self, pool: Pool, room: str) -> Attestation:
         """Have a worker try what workers can do, and log what all of it comes to.
@@ -120,9 +124,10 @@ class Witness:
         return [finding.what for finding in self.attestation.contradictions]
 
     def _question(self, grants: Grants, *, neighbour: int, serves: bool) -> Question:
-        granted = (*grants.read, *grants.write, *grants.execute)
-        files = [path for path in FILES if not is_inside(os.path.realpath(path), _real(granted)) and _opens(path)]
-        programs = [path for path in PROGRAMS if not is_inside(os.path.realpath(path), _real(grants.execute))]
+        execute = _real(grants.execute)
+        granted = (*_real(grants.read), *_real(grants.write), *execute)
+        files = [path for path in FILES if not is_inside(os.path.realpath(path), granted) and _opens(path)]
+        programs = [path for path in PROGRAMS if not is_inside(os.path.realpath(path), execute)]
         return Question(
             files=tuple(files[:3]),  # more would tell no more
             root="/" not in granted,
