@@ -404,3 +404,14 @@ def test_trying_everything_leaves_nothing_behind(tmp_path: Path) -> None:
         assert again.fileno() == lowest
     assert [path.name for path in tmp_path.iterdir()] == ["one"]
     assert Facts.read(asked, json.loads(json.dumps(before.wire()))) == before
+
+
+def test_what_serving_takes_is_told_apart_from_what_workers_may() -> None:
+    own = replace(
+        SEALED,
+        grants=Grants(ports=frozenset({4444}), udp=True, signals=True),
+        facts=NOTHING.model_copy(update={"ports": [4444], "udp": True, "signals": True}),
+    )
+    told = replace(TIGHT, host=own, contained=True)
+    assert (told.verdict, own.outbound, told.workers.outbound) == ("confined", "ports 4444, UDP", "none")
+    assert "The host, not its workers, may reach port 4444, name servers" in told.notes[0].what

@@ -19,6 +19,7 @@ from sanctuary_host.config import Config
 from sanctuary_host.containment.pool import Pool
 from sanctuary_host.containment.witness import Witness
 from sanctuary_host.containment.zygote import Zygote
+from sanctuary_host.jobs import MEMORY
 from sanctuary_host.observe import traces
 from sanctuary_host.plugins import Cluster
 from sanctuary_host.transport import stdio, web
@@ -95,7 +96,8 @@ async def serve_stdio(
 async def _calls(cluster: Cluster, zygote: Zygote, witness: Witness) -> AsyncGenerator[Calls]:
     async with Pool(zygote) as pool:
         # In the background: nobody waits for a server that is busy with itself.
-        asking = asyncio.create_task(witness.ask(pool, cluster.plugins[0].distribution if cluster.plugins else ""))
+        room = cluster.plugins[0].distribution if cluster.plugins else ""
+        asking = asyncio.create_task(witness.ask(pool, room, MEMORY))
         try:
             yield Calls(cluster, pool)
         finally:

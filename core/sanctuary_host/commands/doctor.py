@@ -21,7 +21,7 @@ from sanctuary_host.containment.pool import Pool
 from sanctuary_host.containment.sandbox import SandboxError
 from sanctuary_host.containment.witness import Witness
 from sanctuary_host.containment.zygote import Zygote
-from sanctuary_host.jobs import work_of
+from sanctuary_host.jobs import MEMORY, work_of
 from sanctuary_host.plugins import Cluster
 from sanctuary_host.settings import SettingsError
 
@@ -101,7 +101,7 @@ def examine_all(clusters: Sequence[str], environment: Mapping[str, str], *, as_j
 
 async def _ask(cluster: Cluster, zygote: Zygote, witness: Witness) -> Attestation:
     async with Pool(zygote) as pool:
-        return await witness.ask(pool, cluster.plugins[0].distribution if cluster.plugins else "")
+        return await witness.ask(pool, cluster.plugins[0].distribution if cluster.plugins else "", MEMORY)
 
 
 def _report(name: str, attestation: Attestation, faults: Sequence[str]) -> dict[str, Any]:

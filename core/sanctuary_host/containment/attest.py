@@ -278,6 +278,12 @@ class Attestation:
             )
         if limits.processes is None and self.contained:
             yield Finding("Nothing limits how many processes the container starts", "run it with pids: 64")
+        host, workers = self.host.grants, self.workers.grants
+        more = [f"port {port}" for port in sorted((host.ports or set()) - (workers.ports or set()))]
+        more += ["name servers"] if host.udp and not workers.udp else []
+        if more:
+            what = f"The host, not its workers, may reach {', '.join(more)}: settings such as GATEWAY_URL ask for it"
+            yield Finding(what, "")
         ports = sorted({*(self.host.grants.ports or ()), *(self.workers.grants.ports or ())})
         if ports and not self.contained:
             numbers = ", ".join(map(str, ports))

@@ -27,8 +27,6 @@ logger = logging.getLogger(__name__)
 
 SECONDS: Final = 10.0
 """How long a worker may take to answer; it takes milliseconds on a quiet machine."""
-MEMORY: Final = 64
-"""MiB that its answer may take."""
 FILES: Final = ("/etc/passwd", "/etc/group", "/etc/hosts", "/etc/os-release", "/usr/bin/env", "/proc/version")
 """Files that nearly every system has, and lets everybody read."""
 PROGRAMS: Final = ("/bin/true", "/usr/bin/true", sys.executable)
@@ -80,14 +78,15 @@ class Witness:
         """
         self._host_facts = probe.answer(replace(self._host_question, neighbour=neighbour))
 
-    async def ask(self, pool: Pool, room: str) -> Attestation:
+    async def ask(self, pool: Pool, room: str, memory: int) -> Attestation:
         """Have a worker try what workers can do, and log what all of it comes to.
 
         Args:
             pool: whose workers are meant.
             room: in which room it works; it is the first one there, so nobody's calls were in it before.
+            memory: MiB that it may add, as those may for which it is kept afterwards.
         """
-        request = {"kind": "probe", "name": "", "arguments": self._worker_question.wire(), "memory": MEMORY}
+        request = {"kind": "probe", "name": "", "arguments": self._worker_question.wire(), "memory": memory}
         question = self._worker_question
         facts: Facts | None = None
         try:
