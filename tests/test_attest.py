@@ -18,11 +18,12 @@ from sanctuary_host.containment import probe
 from sanctuary_host.containment.attest import SENTENCES, Attestation, Side
 from sanctuary_host.containment.grants import Grants
 from sanctuary_host.containment.probe import Facts, Question
+from sanctuary_host.containment.sandbox import Kernel
 from sanctuary_host.containment.surroundings import Limits, MountPoint, Surroundings, read_limits
 from sanctuary_host.testing import Served, serving
 
 sealable = pytest.mark.skipif(
-    probe.landlock_abi() < 6,  # from there on Landlock keeps signals in, too
+    Kernel.running().landlock < 6,  # from there on Landlock keeps signals in, too
     reason="this kernel's Landlock is too old to enforce every boundary",
 )
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux confines processes")
@@ -83,7 +84,7 @@ async def test_a_cluster_without_needs_is_confined_and_health_says_by_what() -> 
     async with serving("utils") as served:
         shown = (await health(served))["confinement"]
         assert (shown["verdict"], shown["missing"]) == ("confined", [])
-        assert shown["kernel"] == {"landlock_abi": probe.landlock_abi(), "seccomp": True}
+        assert shown["kernel"] == {"landlock_abi": Kernel.running().landlock, "seccomp": True}
         for side in (shown["host"], shown["workers"]):
             assert (side["outbound"], side["writable"], side["can"], side["seccomp"]) == ("none", [], [], True)
         assert shown["declared"]["network"] == "none"
@@ -132,6 +133,8 @@ async def test_what_is_granted_is_found_to_work_and_nothing_else(
     # The whole command line is the operator's own: here paths help.
     assert report["writable"]["workers"] == [str((tmp_path / "granted-box").resolve())]
     assert any("port 8123 of any machine" in note["what"] for note in report["notes"])
+    moved = await run("doctor", "--json", CLUSTER="box", **settings | {"SANCTUARY_SHELF": f"{tmp_path}/gone"})
+    assert any("gone, which is not there" in note["what"] for note in moved.json["notes"])
 
 
 @sealable

@@ -110,9 +110,13 @@ def _report(name: str, attestation: Attestation, faults: Sequence[str]) -> dict[
         "ok": attestation.verdict == "confined" and not faults,
         "faults": list(faults),
         "confinement": attestation.wire(),
-        "notes": [{"what": finding.what, "remedy": finding.remedy} for finding in attestation.notes],
+        "notes": [{"what": finding.what, "remedy": finding.remedy} for finding in _notes(attestation)],
         "writable": {"host": _written(attestation.host), "workers": _written(attestation.workers)},
     }
+
+
+def _notes(attestation: Attestation) -> list[Finding]:
+    return [*(Finding(remark, "") for remark in attestation.remarks), *attestation.notes]
 
 
 def _written(side: Side) -> list[str]:
@@ -140,7 +144,7 @@ def _print(cluster: Cluster, attestation: Attestation, faults: Sequence[str]) ->
     for heading, mark, mark_colour, findings in (
         ("Faults", "✗", "red", [Finding(fault, "") for fault in faults]),
         ("Missing", "✗", "red", attestation.missing),
-        ("Worth knowing", "·", "cyan", attestation.notes),
+        ("Worth knowing", "·", "cyan", _notes(attestation)),
     ):
         if findings:
             print(f"\n{paint(heading, 'bold')}")

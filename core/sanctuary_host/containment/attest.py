@@ -106,6 +106,7 @@ class Attestation:
         host: the host's process.
         workers: its workers.
         names: what to call a folder where anybody may read it: the setting that grants it, or no more than its kind.
+        remarks: sentences about what is declared and not there, or wider than it looks; for the operator alone.
     """
 
     boundary: Boundary
@@ -115,6 +116,7 @@ class Attestation:
     host: Side
     workers: Side
     names: Mapping[str, str]
+    remarks: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -279,7 +281,7 @@ class Attestation:
         if limits.processes is None and self.contained:
             yield Finding("Nothing limits how many processes the container starts", "run it with pids: 64")
         host, workers = self.host.grants, self.workers.grants
-        more = [f"port {port}" for port in sorted((host.ports or set()) - (workers.ports or set()))]
+        more = [f"port {port}" for port in sorted((host.ports or frozenset()) - (workers.ports or frozenset()))]
         more += ["name servers"] if host.udp and not workers.udp else []
         if more:
             what = f"The host, not its workers, may reach {', '.join(more)}: settings such as GATEWAY_URL ask for it"

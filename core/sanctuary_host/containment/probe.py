@@ -191,17 +191,6 @@ def capabilities() -> int | None:
     return sets[0].bit_count() + sets[3].bit_count()
 
 
-def landlock_abi() -> int:
-    """The version of the kernel's Landlock; 0 where it has none."""
-    if sys.platform != "linux":
-        return 0
-    try:
-        # landlock_create_ruleset(2), whose number all architectures share, with LANDLOCK_CREATE_RULESET_VERSION.
-        return _checked("syscall", ctypes.c_long(444), None, NONE, ctypes.c_ulong(1))
-    except OSError:
-        return 0
-
-
 def _can(action: Callable[[], object], also: frozenset[int] = frozenset()) -> Can:
     """Whether `action` is possible: it succeeds, or fails with an error of `also`, which only follows a yes."""
     try:

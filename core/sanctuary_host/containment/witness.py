@@ -18,7 +18,7 @@ from sanctuary_host.containment.confinement import Confinement
 from sanctuary_host.containment.grants import Grants
 from sanctuary_host.containment.pool import CrashError, Pool
 from sanctuary_host.containment.probe import Facts, Question
-from sanctuary_host.containment.sandbox import Sandbox
+from sanctuary_host.containment.sandbox import Kernel, Sandbox
 from sanctuary_host.containment.surroundings import Surroundings
 from sanctuary_host.containment.wire import FrameError
 from sanctuary_host.folders import read_folders
@@ -55,7 +55,7 @@ class Witness:
         self.attestation: Attestation | None = None
         self._confinement = confinement
         self._contained = contained
-        self._around = Surroundings.gather(environment, probe.landlock_abi())
+        self._around = Surroundings.gather(environment, Kernel.running().landlock)
         boundary = confinement.boundary
         self._names = _names(boundary, environment)
         writable = [mount.path for mount in self._around.mounts if mount.writable]
@@ -103,6 +103,7 @@ class Witness:
             host=_side(self._confinement.host, self._host_grants, self._host_facts),
             workers=_side(self._confinement.worker, self._worker_grants, facts),
             names=self._names,
+            remarks=self._confinement.notes,
         )
         self._log(self.attestation)
         self._done.set()
