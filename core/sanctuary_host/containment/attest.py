@@ -17,7 +17,7 @@ Part = Literal["files", "writing", "network", "listening", "programs", "processe
 
 SHOWN: Final = 6
 """Folders that one sentence names."""
-NAMED: Final = frozenset({"/", "/dev/shm", "/run", "/tmp", "/var/tmp"})  # noqa: S108  # names to show, nothing is made there
+NAMED: Final = frozenset({"/", "/dev/null", "/dev/shm", "/run", "/tmp", "/var/tmp"})  # noqa: S108  # names to show, nothing is made there
 """Paths that may be shown to anybody: every system has them."""
 
 
