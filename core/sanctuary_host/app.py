@@ -19,7 +19,9 @@ from sanctuary_host.calls import Calls
 from sanctuary_host.config import Config
 from sanctuary_host.containment.pool import Pool
 from sanctuary_host.containment.steps import Watch
+from sanctuary_host.containment.witness import Witness
 from sanctuary_host.containment.zygote import Zygote
+from sanctuary_host.jobs import MEMORY
 from sanctuary_host.observe import traces
 from sanctuary_host.observe.audit import Trail
 from sanctuary_host.plugins import Cluster
@@ -40,6 +42,7 @@ async def serve_http(
     zygote: Zygote,
     listener: socket.socket,
     environment: Mapping[str, str],
+    witness: Witness,
     trail: Trail | None = None,
 ) -> None:
     """Serve a cluster over HTTP until SIGTERM or SIGINT, then finish what is in flight.
@@ -50,6 +53,7 @@ async def serve_http(
         zygote: the fork server, made before the loop.
         listener: a bound socket.
         environment: where OpenTelemetry's variables are read from.
+        witness: who finds out what confines the process.
         trail: the audit trail, where the cluster declares one.
     """
     stop = _stop_on_signals()
@@ -57,7 +61,7 @@ async def serve_http(
     port = int(listener.getsockname()[1])
     token = config.token.get_secret_value() if config.token is not None else None
     async with (
-        _calls(cluster, zygote, trail) as calls,
+        _calls(cluster, zygote, witness, trail) as calls,
         web.serving(
             calls,
             sock=listener,
@@ -66,6 +70,7 @@ async def serve_http(
             stateless=config.stateless,
             tracing=tracing,
             limits=replace(DEFAULTS, connections=_connections()),
+            witness=witness,
         ),
     ):
         fields = {
@@ -85,26 +90,33 @@ async def serve_stdio(
     zygote: Zygote,
     descriptors: tuple[int, int],
     environment: Mapping[str, str],
+    witness: Witness,
     trail: Trail | None = None,
 ) -> None:
     """Serve a cluster over two file descriptors, in and out, until the input ends or a signal asks for the end."""
     stop = _stop_on_signals()
     tracing = traces.configure(environment, cluster.name, cluster.version)
-    async with _calls(cluster, zygote, trail, "stdio") as calls:
+    async with _calls(cluster, zygote, witness, trail, "stdio") as calls:
         if os.isatty(descriptors[0]):
             logger.info("Speaking MCP over standard input and output; set PORT=8100 to serve HTTP instead")
         await stdio.serve(calls, *descriptors, stop=stop, tracing=tracing)
 
 
 @asynccontextmanager
-async def _calls(cluster: Cluster, zygote: Zygote, trail: Trail | None, session: str = "") -> AsyncGenerator[Calls]:
+async def _calls(
+    cluster: Cluster, zygote: Zygote, witness: Witness, trail: Trail | None, session: str = ""
+) -> AsyncGenerator[Calls]:
     audit = Audit(cluster, trail, session) if trail is not None else None
     async with trail.kept() if trail is not None else nullcontext(), Pool(zygote) as pool:
+        # In the background: nobody waits for a server that is busy with itself.
+        room = cluster.plugins[0].distribution if cluster.plugins else ""
+        asking = asyncio.create_task(witness.ask(pool, room, MEMORY))
         with Watch() as watch:
             calls = Calls(cluster, pool, audit=audit, watch=watch)
             try:
                 yield calls
             finally:
+                asking.cancel()
                 await calls.end()
                 await _end_plugins(cluster)
 

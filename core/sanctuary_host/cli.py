@@ -16,13 +16,14 @@ from importlib.metadata import version
 from typing import Final
 
 from sanctuary_host.audited import trail_of
-from sanctuary_host.commands import audit, call, health, show
+from sanctuary_host.commands import audit, call, doctor, health, show
 from sanctuary_host.commands.find import UsageError
 from sanctuary_host.commands.table import colours
 from sanctuary_host.config import Config, read_config, with_secrets
 from sanctuary_host.containment.confinement import Confinement
 from sanctuary_host.containment.output import Output
 from sanctuary_host.containment.sandbox import SandboxError
+from sanctuary_host.containment.witness import Witness
 from sanctuary_host.containment.zygote import Zygote
 from sanctuary_host.jobs import work_of
 from sanctuary_host.observe import logs
@@ -77,6 +78,8 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if command == "audit":
         return audit.verify_files(options.files, head=options.head, as_json=options.json)
     if not environment.get("CLUSTER"):
+        if command == "doctor":
+            return doctor.examine_all(installed(), environment, as_json=options.json)
         raise SettingsError(f"CLUSTER is not set; choose one of: {', '.join(installed()) or 'none is installed'}")
     config = read_config(environment)
     if command == "serve":
@@ -84,15 +87,14 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     logs.configure(level="CRITICAL", cluster=config.cluster)  # what went wrong is printed below
     with _stdout_kept_clean():
         cluster = load(config.cluster, environment, config.trust)
-    if command != "check":
-        for fault in cluster.faults:
-            print(f"sanctuary-host: {fault}", file=sys.stderr)
-    if command == "tools":
-        if options.tool:
-            return show.show_tool(cluster, options.tool, as_json=options.json)
-        return show.show_tools(cluster, as_json=options.json)
     if command == "check":
         return show.check(cluster, as_json=options.json)
+    if command == "doctor":
+        return doctor.examine(cluster, config, environment, as_json=options.json)
+    for fault in cluster.faults:
+        print(f"sanctuary-host: {fault}", file=sys.stderr)
+    if command == "tools":
+        return show.show_tools(cluster, options.tool, as_json=options.json)
     confinement = Confinement.prepare(cluster.boundary, environment, config.sandbox)
     open_trail = partial(trail_of, cluster, config, environment)
     return call.call_tool(cluster, confinement, open_trail, options.tool, options.arguments, as_json=options.json)
@@ -107,6 +109,7 @@ def _serve(config: Config, environment: Mapping[str, str]) -> int:
     cluster = load(config.cluster, environment, config.trust)
     listener = _listen(config)
     confinement = Confinement.prepare(cluster.boundary, environment, config.sandbox)
+    witness = Witness(confinement, environment, contained=config.container)
     zygote = _zygote(cluster, confinement)
     # Read only now: the workers forked above know nothing of it.
     config = with_secrets(config, environment)
@@ -116,14 +119,15 @@ def _serve(config: Config, environment: Mapping[str, str]) -> int:
 
     trail = trail_of(cluster, config, environment)  # now: workers must not inherit it, nor can the sealed host open it
     confinement.seal_host()
+    witness.look(zygote.pid)
     gc.freeze()
     gc.enable()
     sys.stdout = sys.stderr = Output(2)  # nothing that this process prints waits for a reader
     if listener is None:
         source = os.dup(0)
-        asyncio.run(app.serve_stdio(cluster, zygote, (source, output), environment, trail))
+        asyncio.run(app.serve_stdio(cluster, zygote, (source, output), environment, witness, trail))
     else:
-        asyncio.run(app.serve_http(config, cluster, zygote, listener, environment, trail))
+        asyncio.run(app.serve_http(config, cluster, zygote, listener, environment, witness, trail))
     return 0
 
 
@@ -219,7 +223,10 @@ def _parser() -> argparse.ArgumentParser:
         "files", nargs="+", metavar="FILE", help="a trail, such as git.jsonl; its head lies beside it"
     )
     verifying.add_argument("--head", metavar="HASH", default="", help="a hash from the host's log that it must hold")
+    examined = commands.add_parser(
+        "doctor", help="measure what really confines the cluster (or each of them); status 1 where anything is missing"
+    )
     commands.add_parser("up", help="run every installed cluster as a local process until Ctrl-C")
-    for command in (tools, check, called, probe, verifying):
+    for command in (tools, check, called, probe, verifying, examined):
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser

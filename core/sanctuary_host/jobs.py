@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from sanctuary_host import errands
 from sanctuary_host.calling import ProtocolError
+from sanctuary_host.containment import probe
 from sanctuary_host.containment.steps import LIMIT, HeldError
 from sanctuary_host.content import Verbatim, resource_contents
 from sanctuary_host.errands import RunError
@@ -101,11 +102,13 @@ def jobs_of(cluster: Cluster) -> dict[tuple[Kind, str], Job]:
 
 
 def work_of(cluster: Cluster) -> Callable[[Mapping[str, Any]], Any]:
-    """What a worker does with the requests of `Calls`."""
+    """What a worker does with the requests of `Calls`, and of the witness that asks what it is confined by."""
     jobs = jobs_of(cluster)
 
     def work(request: Mapping[str, Any]) -> Any:
         kind, name = request["kind"], request["name"]
+        if kind == "probe":
+            return probe.answer(probe.Question.read(request["arguments"])).wire()
         job = _errand(name) if kind == "run" else jobs[kind, name]
         if job.is_async:
             errands.runner.set(run_in_place)

@@ -22,8 +22,14 @@ def size_of(wire: Any) -> int:
     return len(json.dumps(wire, ensure_ascii=False, separators=(",", ":")).encode())
 
 
-def show_tools(cluster: Cluster, *, as_json: bool) -> int:
-    """Print the tools of a cluster; exit status 0."""
+def show_tools(cluster: Cluster, name: str | None, *, as_json: bool) -> int:
+    """Print the tools of a cluster, or one of them with its parameters; exit status 0.
+
+    Raises:
+        UsageError: the cluster has no such tool.
+    """
+    if name:
+        return show_tool(cluster, name, as_json=as_json)
     tools = cluster.listed_tools()
     if as_json:
         print(json.dumps([tool.wire() for tool in tools], indent=2, ensure_ascii=False))

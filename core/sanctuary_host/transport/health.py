@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from aiohttp import hdrs, web
 
+from sanctuary_host.containment.witness import Witness
 from sanctuary_host.transport.exchange import json_response
 from sanctuary_host.transport.guard import Guard
 from sanctuary_host.transport.kernel import Kernel
@@ -29,12 +30,14 @@ class Health:
         kernel: what is asked about.
         guard: whose names for this server count here too.
         sessions: how many sessions there are.
+        witness: who knows what confines the process; `None` where nobody looked.
     """
 
-    def __init__(self, kernel: Kernel, guard: Guard, sessions: Callable[[], int]) -> None:
+    def __init__(self, kernel: Kernel, guard: Guard, sessions: Callable[[], int], witness: Witness | None) -> None:
         self._kernel = kernel
         self._guard = guard
         self._sessions = sessions
+        self._witness = witness
         self._started: float | None = None
         self._lags: deque[float] = deque(maxlen=BEATS)
 
@@ -61,6 +64,8 @@ class Health:
         if kernel.calls.audit is not None:
             trail = kernel.calls.audit.trail
             state["audit"] = {"records": trail.written, **({"fault": trail.fault} if trail.fault else {})}
+        if self._witness is not None:
+            state["confinement"] = self._witness.wire()
         return json_response(encode(state))
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
@@ -110,7 +115,8 @@ class Health:
     async def _reasons(self) -> list[str]:
         try:
             async with asyncio.timeout(READY_SECONDS):
-                return await self._kernel.calls.unready()
+                holes = await self._witness.unready() if self._witness is not None else []
+                return [*holes, *await self._kernel.calls.unready()]
         except TimeoutError:
             return [f"the cluster did not say within {READY_SECONDS:g} s whether it is ready"]
 

@@ -12,6 +12,7 @@ from aiohttp import web
 from mcp_types import INTERNAL_ERROR
 
 from sanctuary_host.calls import Calls
+from sanctuary_host.containment.witness import Witness
 from sanctuary_host.transport.connections import Connections
 from sanctuary_host.transport.exchange import refusal
 from sanctuary_host.transport.guard import Guard
@@ -40,6 +41,7 @@ class Endpoints:
         allowed_hosts: names under which clients may call this server, besides those of the loopback interface.
         stateless: serve the handshake era without sessions.
         limits: how many and for how long.
+        witness: who knows what confines the process, for /health; `None` where nobody looked.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Endpoints:
         allowed_hosts: Iterable[str] = (),
         stateless: bool = False,
         limits: Limits = DEFAULTS,
+        witness: Witness | None = None,
     ) -> None:
         self.kernel = kernel
         self.limits = limits
@@ -57,7 +60,7 @@ class Endpoints:
         self.streamable = Streamable(kernel, guard, limits, Modern(kernel, guard, limits), stateless=stateless)
         self.sse = Sse(kernel, guard, limits)
         self.connections = Connections(limits)
-        self.health = Health(kernel, guard, lambda: len(self.streamable.table) + len(self.sse))
+        self.health = Health(kernel, guard, lambda: len(self.streamable.table) + len(self.sse), witness)
 
     def application(self) -> web.Application:
         """The application. It may be mounted in another one; then its owner sees to `drain`."""
@@ -129,6 +132,7 @@ async def serving(
     stateless: bool = False,
     tracing: bool = False,
     limits: Limits = DEFAULTS,
+    witness: Witness | None = None,
 ) -> AsyncGenerator[Endpoints]:
     """Serve a cluster over HTTP meanwhile, and at the end let what is in flight come to its end first.
 
@@ -140,9 +144,12 @@ async def serving(
         stateless: serve the handshake era without sessions.
         tracing: keep the SDK's OpenTelemetry spans.
         limits: how many and for how long.
+        witness: who knows what confines the process, for /health; `None` where nobody looked.
     """
     kernel = Kernel(calls, tracing=tracing)
-    endpoints = Endpoints(kernel, token=token, allowed_hosts=allowed_hosts, stateless=stateless, limits=limits)
+    endpoints = Endpoints(
+        kernel, token=token, allowed_hosts=allowed_hosts, stateless=stateless, limits=limits, witness=witness
+    )
     runner = web.AppRunner(endpoints.application(), handler_cancellation=True, access_log=None, shutdown_timeout=GRACE)
     await runner.setup()
     try:
