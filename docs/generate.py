@@ -20,7 +20,7 @@ from sanctuary_host.commands.show import BUDGET, size_of
 from sanctuary_host.config import Config
 from sanctuary_host.containment.pool import SIZE
 from sanctuary_host.containment.wire import LIMIT
-from sanctuary_host.containment.zygote import KEPT_VARIABLES
+from sanctuary_host.environment import KEPT_IN_WORKERS
 from sanctuary_host.jobs import MEMORY, READY_SECONDS
 from sanctuary_host.observe.traces import VARIABLES
 from sanctuary_host.plugins import DISTRIBUTION, GROUP, Cluster, load
@@ -125,7 +125,7 @@ def default_of(info: FieldInfo) -> str:
 
 def others_table() -> str:
     """Variables that other programs define and that this one follows."""
-    kept = ", ".join(f"`{name}`" for name in sorted(KEPT_VARIABLES))
+    kept = ", ".join(f"`{name}`" for name in sorted(KEPT_IN_WORKERS))
     traces = " or ".join(f"`{name}`" for name in VARIABLES)
     rows = [
         [

@@ -59,7 +59,7 @@ BROKEN = {
     ),
     "a boundary of an unknown word": (
         TOOL + "@hookimpl\ndef declare_boundary():\n    return Boundary(network='lan')",
-        "a Boundary's network must be 'none' or 'backends' or 'internet'",
+        "a Boundary's network must be 'none' or 'gateway' or 'backends' or 'internet'",
     ),
     "a boundary with a comma forgotten": (
         TOOL + "@hookimpl\ndef declare_boundary():\n    return Boundary(mounts=(Mount('ACME_FOLDER')))",

@@ -1,4 +1,4 @@
-"""The command `sanctuary-host`, the only place that reads the environment."""
+"""The command `sanctuary-host`, which hands the environment on to whoever needs to know of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import socket
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from importlib.metadata import version
-from typing import Final, NoReturn
+from typing import Final
 
 from sanctuary_host.commands import call, health, show
 from sanctuary_host.commands.find import UsageError
@@ -22,7 +22,6 @@ from sanctuary_host.containment.confinement import Confinement
 from sanctuary_host.containment.output import Output
 from sanctuary_host.containment.sandbox import SandboxError
 from sanctuary_host.containment.zygote import Zygote
-from sanctuary_host.environment import Environment
 from sanctuary_host.jobs import work_of
 from sanctuary_host.observe import logs
 from sanctuary_host.plugins import DISTRIBUTION, Cluster, UnknownClusterError, installed, load
@@ -45,13 +44,9 @@ All settings are environment variables; docs/settings.md lists them.
 """
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0 well, 1 failed, 2 wrongly called.
-
-    It empties this process's environment.
-    """
+def main(environment: Mapping[str, str], words: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0 well, 1 failed, 2 wrongly called."""
     _have_standard_files()
-    environment = Environment.take()
     options = _parser().parse_args(words)
     try:
         return _run(options, environment)
@@ -214,12 +209,3 @@ def _parser() -> argparse.ArgumentParser:
     for command in (tools, check, called, probe):
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser
-
-
-def run() -> NoReturn:
-    """The entry point of the installed command."""
-    sys.exit(main())
-
-
-if __name__ == "__main__":
-    run()
