@@ -22,7 +22,7 @@ from sanctuary_host.testing import Served, serving
 
 pytest.importorskip("sanctuary_intruder", reason="the guest distributions are not installed: run make unit")
 
-from sanctuary_intruder.scene import (  # noqa: E402  # only where it is installed
+from sanctuary_intruder.scene import (  # only where it is installed
     Caller,
     Scene,
     canary,
@@ -31,7 +31,7 @@ from sanctuary_intruder.scene import (  # noqa: E402  # only where it is install
     give,
     judge,
 )
-from sanctuary_intruder.table import (  # noqa: E402  # as above
+from sanctuary_intruder.table import (  # as above
     ABSENT,
     CLUSTERS,
     FILES,
@@ -40,7 +40,6 @@ from sanctuary_intruder.table import (  # noqa: E402  # as above
     RARE,
     REFUSALS,
     SEARCHES,
-    TABLE,
     WRITES,
 )
 

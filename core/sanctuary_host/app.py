@@ -16,6 +16,7 @@ from typing import Final
 
 from sanctuary_host.calls import Calls
 from sanctuary_host.config import Config
+from sanctuary_host.containment.orphans import bury
 from sanctuary_host.containment.pool import Pool
 from sanctuary_host.containment.zygote import Zygote
 from sanctuary_host.observe import traces
@@ -85,6 +86,7 @@ async def serve_stdio(
 
 @asynccontextmanager
 async def _calls(cluster: Cluster, zygote: Zygote) -> AsyncGenerator[Calls]:
+    bury(zygote.pid)
     async with Pool(zygote) as pool:
         try:
             yield Calls(cluster, pool)
