@@ -23,6 +23,10 @@ OVERDUE: Final = 5.0
 """Seconds within which a worker is born."""
 
 
+Room = tuple[str, int]
+"""The distribution whose code runs in a worker, and the MiB that its calls may add to it."""
+
+
 class CrashError(Exception):
     """The worker ended in the middle of the call; the message says how."""
 
@@ -31,14 +35,14 @@ class Worker(asyncio.BufferedProtocol):
     """The connection to one worker.
 
     Args:
-        room: whose code runs in it.
+        room: whose code runs in it, with how much memory.
         overdue: called when it was not born in time.
 
     Attributes:
         pid: its process id; 0 until it is born.
     """
 
-    def __init__(self, room: str, overdue: Callable[[], None]) -> None:
+    def __init__(self, room: Room, overdue: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
         self.room = room
         self.pid = 0

@@ -14,7 +14,7 @@ from typing import Any, Final, Self, TypeVar
 
 from sanctuary_host.calling import Voice
 from sanctuary_host.containment import wire
-from sanctuary_host.containment.connection import CrashError, Worker
+from sanctuary_host.containment.connection import CrashError, Room, Worker
 from sanctuary_host.containment.zygote import Zygote
 
 __all__ = ["CrashError", "Pool"]
@@ -37,7 +37,8 @@ class Pool:
     Calls come in lanes, one for each tool. A lane gets no more workers than would remain free for the others, so calls
     that hang hold up calls of their own kind, and never the whole pool.
 
-    Workers have rooms, one for each distribution: nobody's code runs where somebody else's ran before.
+    Workers have rooms, one for each distribution and each amount of memory: nobody's code runs where somebody else's
+    ran before, and the limit that a worker is born with is that of all its calls.
 
     Attributes:
         fault: a sentence that says why there are no workers any more; empty as long as there are.
@@ -102,7 +103,7 @@ class Pool:
         """
         await self._enter(lane)
         try:
-            worker = await self._worker(room)
+            worker = await self._worker((room, request["memory"]))
             try:
                 answer = await worker.ask(request, voice)
                 unsendable = "unsendable" in answer
@@ -155,7 +156,7 @@ class Pool:
             if turns:
                 self._waiting[name] = turns
 
-    async def _worker(self, room: str) -> Worker:
+    async def _worker(self, room: Room) -> Worker:
         for worker in reversed(self._idle):
             if worker.room == room:
                 self._idle.remove(worker)
@@ -176,12 +177,12 @@ class Pool:
         worker.end()
         self._alive.pop(worker.pid, None)
 
-    async def _spawn(self, room: str) -> Worker:
+    async def _spawn(self, room: Room) -> Worker:
         if self.fault:
             raise CrashError(self.fault)
         ours, theirs = socket.socketpair()
         try:
-            self._zygote.spawn(theirs)
+            self._zygote.spawn(theirs, room[1])
         except OSError as error:
             ours.close()
             raise CrashError(f"no worker can be started: {error.strerror}") from None

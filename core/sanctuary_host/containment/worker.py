@@ -24,18 +24,29 @@ Work = Callable[[Mapping[str, Any]], Any]
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_CHILD_SUBREAPER: Final = 36
 MIB: Final = 1024 * 1024
+DESCRIPTORS: Final = 256
+"""Files that a worker may have open at once."""
 LEAK: Final = 64
 """Descriptors that calls may leave open before their worker is replaced."""
 LOOKED_AT: Final = (signal.SIGALRM, signal.SIGCHLD, signal.SIGINT, signal.SIGPIPE, signal.SIGTERM, signal.SIGUSR1)
 """Signals whose handlers a call must leave as they were."""
 
 
-def live(connection: socket.socket, work: Work, sandbox: Sandbox | None = None) -> None:
-    """A worker's life: one request at a time, until the host closes the connection or a call left something behind."""
+def live(connection: socket.socket, work: Work, memory: int, sandbox: Sandbox | None = None) -> None:
+    """A worker's life: one request at a time, until the host closes the connection or a call left something behind.
+
+    Args:
+        connection: to the host.
+        work: what it does with a request.
+        memory: MiB that its calls may add to it.
+        sandbox: what it puts on before the first request.
+    """
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123  # /proc
         file.write("1000")  # when memory runs out, the kernel takes a worker and not the host
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    base = _address_space()
+    allowed = memory * MIB
+    size = _Size()
+    base = size.now()
+    _limit(base + allowed if base else 0)
     before = _state()
     if sandbox is not None:
         sandbox.seal()
@@ -44,14 +55,10 @@ def live(connection: socket.socket, work: Work, sandbox: Sandbox | None = None) 
     worn = False
     while not worn and (asked := wire.receive(connection)) is not None:
         number, request = asked
-        allowed = request["memory"] * MIB
-        if base:
-            _, hard = resource.getrlimit(resource.RLIMIT_AS)
-            resource.setrlimit(resource.RLIMIT_AS, (base + allowed, hard))
         calling.voice.set(_Voice(connection, number, lock))
         answer = work(request)
         # What a call changed of its process would be the next caller's surprise, and half of its memory already used.
-        worn = _state() != before or (base > 0 and _address_space() > base + allowed // 2)
+        worn = _state() != before or (base > 0 and size.now() > base + allowed // 2)
         try:
             frame = wire.pack({"number": number, "outcome": answer, "worn": worn})
         except (wire.FrameError, ValueError) as error:
@@ -149,10 +156,34 @@ def _has_children() -> bool:
     return True
 
 
-def _address_space() -> int:
-    """Bytes of address space that this process has mapped; 0 where the platform does not tell."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  # /proc
-            return int(file.read().split()[0]) * resource.getpagesize()
-    except OSError:
-        return 0
+def _limit(space: int) -> None:
+    """Set the process's limits, so that it cannot raise them again; an address space of 0 bytes means as before."""
+    wanted = {
+        resource.RLIMIT_NOFILE: DESCRIPTORS,
+        resource.RLIMIT_CORE: 0,
+        getattr(resource, "RLIMIT_MEMLOCK", None): 0,
+        getattr(resource, "RLIMIT_MSGQUEUE", None): 0,
+        resource.RLIMIT_AS: space or None,
+    }
+    for kind, value in wanted.items():
+        if kind is not None and value is not None:
+            _, hard = resource.getrlimit(kind)
+            limit = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.setrlimit(kind, (limit, limit))
+
+
+class _Size:
+    """How large the process is, read from a descriptor that is opened before it may open nothing more."""
+
+    def __init__(self) -> None:
+        try:
+            self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            self._statm = -1
+
+    def now(self) -> int:
+        """Bytes of address space that it has mapped; 0 where the platform does not tell."""
+        try:
+            return int(os.pread(self._statm, 100, 0).split()[0]) * resource.getpagesize()
+        except OSError:
+            return 0

@@ -14,6 +14,7 @@ import resource
 import select
 import signal
 import socket
+import struct
 import sys
 import threading
 import time
@@ -29,6 +30,8 @@ from sanctuary_host.environment import KEPT_IN_WORKERS
 
 PAUSE: Final = 0.2
 """Seconds before a fork server that ended is started anew, so that one that cannot live does not spin."""
+BIRTH: Final = struct.Struct("=I")
+"""A request for a worker: the MiB that its calls may add to it."""
 FAREWELL: Final = 1.0
 """Seconds in which the fork server ends whatever its workers started."""
 
@@ -71,9 +74,9 @@ class Zygote:
         server_end.close()
         return cls(pid, host_end)
 
-    def spawn(self, connection: socket.socket) -> None:
-        """Have a worker forked that serves the other end of `connection`."""
-        socket.send_fds(self.control, [b"w"], [connection.fileno()])
+    def spawn(self, connection: socket.socket, memory: int) -> None:
+        """Have a worker forked that serves the other end of `connection`; its calls may add `memory` MiB to it."""
+        socket.send_fds(self.control, [BIRTH.pack(memory)], [connection.fileno()])
 
     def stop(self) -> None:
         """End the server, its workers, and whatever they started."""
@@ -151,18 +154,19 @@ def _serve(control: socket.socket, work: Work, sandbox: Sandbox | None, keeper: 
                 _end_all(workers)
         if control.fileno() in ready:
             try:
-                message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+                message, descriptors, _, _ = socket.recv_fds(control, BIRTH.size, 1)
             except ConnectionError:
                 message, descriptors = b"", []
             if not message:
                 _end_all(workers)
             for descriptor in descriptors:
-                workers.add(_fork_worker(control, (reader, writer), descriptor, work, sandbox))
+                (memory,) = BIRTH.unpack(message)
+                workers.add(_fork_worker(control, (reader, writer), descriptor, work, memory, sandbox))
                 os.close(descriptor)
 
 
 def _fork_worker(
-    control: socket.socket, pipe: tuple[int, int], descriptor: int, work: Work, sandbox: Sandbox | None
+    control: socket.socket, pipe: tuple[int, int], descriptor: int, work: Work, memory: int, sandbox: Sandbox | None
 ) -> int:
     server = os.getpid()
 
@@ -176,7 +180,7 @@ def _fork_worker(
         adopt_orphans()
         os.setsid()  # its own process group, which is killed as a whole
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the host wants it no more
-            live(socket.socket(fileno=descriptor), work, sandbox)
+            live(socket.socket(fileno=descriptor), work, memory, sandbox)
 
     return _fork(be_worker)
 
