@@ -23,7 +23,7 @@ $(STAMP): $(BIN)/python pyproject.toml
 	@$(call INSTALL,-e .)
 	@touch $@
 
-$(VENV)/.tested: $(STAMP) pyproject.toml examples/domain/pyproject.toml tests/fixtures/conformance/pyproject.toml
+$(VENV)/.tested: $(STAMP) pyproject.toml examples/domain/pyproject.toml tests/fixtures/conformance/pyproject.toml tests/fixtures/intruder/pyproject.toml
 	@echo 'Installing the test tools …'
 	@$(call INSTALL,-e '.[dev]')
 	@touch $@
@@ -31,7 +31,7 @@ $(VENV)/.tested: $(STAMP) pyproject.toml examples/domain/pyproject.toml tests/fi
 # Distributions that only tests join the host with: beside the environment, so that `make up` does not find them there.
 $(GUESTS)/.installed: $(VENV)/.tested $(shell find examples/domain/src tests/fixtures -name '*.py')
 	@rm -rf $(GUESTS)
-	@$(call INSTALL,--no-deps --target $(GUESTS) ./examples/domain ./tests/fixtures/conformance)
+	@$(call INSTALL,--no-deps --target $(GUESTS) ./examples/domain ./tests/fixtures/conformance ./tests/fixtures/intruder)
 	@touch $@
 
 up: $(STAMP) ## run every cluster as a local process until Ctrl-C
@@ -45,8 +45,9 @@ lint: $(VENV)/.tested ## style and types
 	@$(BIN)/mypy
 	@$(BIN)/pyright
 
-interop: $(VENV)/.tested ## install the foreign clients that the tests drive
+interop: $(VENV)/.tested ## install the foreign clients that the tests drive, and podman
 	@$(BIN)/python tests/interop/install || [ -z "$$CI" ]  # elsewhere than in CI, tests of what is missing are skipped
+	@$(BIN)/python tests/containers/install || [ -z "$$CI" ]  # as above
 
 unit: interop $(GUESTS)/.installed ## the tests alone
 	@PYTHONPATH=$(GUESTS) $(BIN)/pytest

@@ -25,6 +25,7 @@ FLOORS = [
         "containment.steps",
         "containment.breaker",
         "containment.lanes",
+        "containment.orphans",
     },
     {"gateway.lint", "observe", "host", "recorded"},
     {"results", "arguments", "containment.output", "containment.wire", "containment.syscalls", "containment.probe"},

@@ -17,6 +17,7 @@ from typing import Final
 from sanctuary_host.audited import Audit
 from sanctuary_host.calls import Calls
 from sanctuary_host.config import Config
+from sanctuary_host.containment.orphans import bury
 from sanctuary_host.containment.pool import Pool
 from sanctuary_host.containment.steps import Watch
 from sanctuary_host.containment.witness import Witness
@@ -107,6 +108,7 @@ async def _calls(
     cluster: Cluster, zygote: Zygote, witness: Witness, trail: Trail | None, session: str = ""
 ) -> AsyncGenerator[Calls]:
     audit = Audit(cluster, trail, session) if trail is not None else None
+    bury(zygote.pid)
     async with trail.kept() if trail is not None else nullcontext(), Pool(zygote) as pool:
         # In the background: nobody waits for a server that is busy with itself.
         room = cluster.plugins[0].distribution if cluster.plugins else ""
