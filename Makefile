@@ -23,7 +23,7 @@ $(STAMP): $(BIN)/python pyproject.toml
 	@$(call INSTALL,-e .)
 	@touch $@
 
-$(VENV)/.tested: $(STAMP) pyproject.toml examples/domain/pyproject.toml tests/fixtures/conformance/pyproject.toml
+$(VENV)/.tested: $(STAMP) pyproject.toml examples/domain/pyproject.toml tests/fixtures/conformance/pyproject.toml tests/fixtures/faults/pyproject.toml
 	@echo 'Installing the test tools …'
 	@$(call INSTALL,-e '.[dev]')
 	@touch $@
@@ -31,7 +31,7 @@ $(VENV)/.tested: $(STAMP) pyproject.toml examples/domain/pyproject.toml tests/fi
 # Distributions that only tests join the host with: beside the environment, so that `make up` does not find them there.
 $(GUESTS)/.installed: $(VENV)/.tested $(shell find examples/domain/src tests/fixtures -name '*.py')
 	@rm -rf $(GUESTS)
-	@$(call INSTALL,--no-deps --target $(GUESTS) ./examples/domain ./tests/fixtures/conformance)
+	@$(call INSTALL,--no-deps --target $(GUESTS) ./examples/domain ./tests/fixtures/conformance ./tests/fixtures/faults)
 	@touch $@
 
 up: $(STAMP) ## run every cluster as a local process until Ctrl-C

@@ -18,7 +18,7 @@ FLOORS = [
     {"boundary", "shapes", "calling", "content", "settings"},
     {"schemas", "folders", "environment", "config"},
     {"gateway.lint", "observe.lines", "observe.logs", "observe.metrics", "observe.traces", "host"},
-    {"results", "arguments", "containment.output", "containment.wire", "containment.grants"},
+    {"results", "arguments", "containment.output", "containment.wire", "containment.grants", "containment.interpreter"},
     {"tools", "containment.sandbox", "containment.confinement"},
     {"containment.connection", "containment.worker", "containment.zygote"},
     {"prompts", "containment.pool"},

@@ -133,8 +133,8 @@ def _ended(error: BaseException) -> Outcome:
         return Outcome("invalid", reason=str(error))
     if isinstance(error, ToolError):
         try:
-            return Outcome("error", reason=str(error))
-        except Exception:  # noqa: BLE001  # a ToolError of a pack's own may have no text
+            return Outcome("error", reason=_sendable(str(error)[:REASON_LIMIT]))
+        except BaseException:  # noqa: BLE001  # a ToolError of a pack's own may have no text, or exit when asked for it
             return Outcome("failure", reason=f"it raised {_name(type(error))}", trace=_trace(error))
     if isinstance(error, ProtocolError):
         return Outcome("error", value=[error.code, error.message, error.data], reason=error.message)
@@ -150,9 +150,14 @@ def _name(kind: type[BaseException]) -> str:
 
 def _trace(error: BaseException) -> str:
     try:
-        return "".join(traceback.format_exception(error))[-TRACE_LIMIT:]
-    except Exception as worse:  # noqa: BLE001  # an exception may override whatever a report asks it for
+        return _sendable("".join(traceback.format_exception(error))[-TRACE_LIMIT:])
+    except BaseException as worse:  # noqa: BLE001  # an exception may override whatever a report asks it for
         return f"no traceback: making it raised {_name(type(worse))}"
+
+
+def _sendable(text: str) -> str:
+    """The text as Unicode has it; half of a surrogate pair, which JSON cannot state, is written out."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _fits_nothing(value: Any) -> bool:

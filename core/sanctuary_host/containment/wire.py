@@ -15,6 +15,8 @@ from pydantic_core import from_json, to_json
 HEADER: Final = struct.Struct(">I")
 LIMIT: Final = 8 * 1024 * 1024
 """Bytes of one frame; a longer one ends the worker that sends it. Reading one must not hold up the loop."""
+TALK: Final = 64 * 1024
+"""Bytes of one frame that is no answer: what a worker says meanwhile."""
 PARTS: Final = 200_000
 """Arrays and objects in one frame, of which a few bytes of JSON can state so many that they fill the host's memory."""
 
@@ -23,24 +25,30 @@ class FrameError(Exception):
     """What arrived is not a frame, or a longer one than is allowed."""
 
 
-def pack(message: Any) -> bytes:
+def pack(message: Any, limit: int = LIMIT) -> bytes:
     """One message as a frame.
 
     Raises:
         FrameError: the message is over the limit.
+        ValueError: JSON cannot state it.
     """
     body = to_json(message, inf_nan_mode="null")
-    if len(body) > LIMIT:
-        raise FrameError(f"a message of {len(body):,} bytes is over the limit of {LIMIT:,}")
+    if len(body) > limit:
+        raise FrameError(f"a message of {len(body):,} bytes is over the limit of {limit:,}")
     if has_too_many_parts(body):
         raise FrameError(f"a message of more than {PARTS:,} arrays and objects is over the limit")
     return HEADER.pack(len(body)) + body
 
 
 class Unpacker:
-    """Puts the bytes of a stream back together into messages."""
+    """Puts the bytes of a stream back together into messages.
+
+    Attributes:
+        length: bytes of the message that was yielded last.
+    """
 
     def __init__(self) -> None:
+        self.length = 0
         self._buffer = bytearray()
 
     def feed(self, data: bytes | memoryview) -> Iterator[Any]:
@@ -65,6 +73,7 @@ class Unpacker:
                 message = from_json(body)
             except ValueError:
                 raise FrameError("a frame holds no JSON") from None
+            self.length = length
             yield message
 
 

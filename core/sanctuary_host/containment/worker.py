@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 
 from sanctuary_host import calling
 from sanctuary_host.containment import wire
+from sanctuary_host.containment.interpreter import interpreter
 from sanctuary_host.containment.sandbox import Sandbox
 
 Work = Callable[[Mapping[str, Any]], Any]
@@ -40,7 +41,8 @@ def live(connection: socket.socket, work: Work, sandbox: Sandbox | None = None) 
     if sandbox is not None:
         sandbox.seal()
     lock = threading.Lock()
-    connection.sendall(wire.pack({"ready": os.getpid()}))
+    process = os.getpid()
+    connection.sendall(wire.pack({"ready": process}))
     worn = False
     while not worn and (asked := wire.receive(connection)) is not None:
         number, request = asked
@@ -50,6 +52,8 @@ def live(connection: socket.socket, work: Work, sandbox: Sandbox | None = None) 
             resource.setrlimit(resource.RLIMIT_AS, (base + allowed, hard))
         calling.voice.set(_Voice(connection, number, lock))
         answer = work(request)
+        if os.getpid() != process:  # a child that a call forked came back out of it: the answer is its parent's to give
+            os._exit(0)
         # What a call changed of its process would be the next caller's surprise, and half of its memory already used.
         worn = _state() != before or (base > 0 and _address_space() > base + allowed // 2)
         try:
@@ -92,7 +96,7 @@ class _Voice:
         self._say({"log": [level, data], "number": self._number})
 
     def _say(self, message: Mapping[str, Any]) -> None:
-        frame = wire.pack(message)
+        frame = wire.pack(message, wire.TALK)
         with self._lock:  # a tool may speak from several threads
             self._connection.sendall(frame)
 
@@ -113,6 +117,7 @@ def _state() -> tuple[object, ...]:
         *(signal.getsignal(number) for number in LOOKED_AT),
         signal.getitimer(signal.ITIMER_REAL)[0] > 0,
         *os.environ.items(),
+        *interpreter(),
     )
 
 

@@ -157,6 +157,7 @@ def _serve(control: socket.socket, work: Work, sandbox: Sandbox | None, keeper: 
             if not message:
                 _end_all(workers)
             for descriptor in descriptors:
+                os.set_inheritable(descriptor, False)  # noqa: FBT003  # the standard library's own order
                 workers.add(_fork_worker(control, (reader, writer), descriptor, work, sandbox))
                 os.close(descriptor)
 
