@@ -86,6 +86,13 @@ def delays(times: int) -> dict[str, Any]:
 class Caller(Client):
     """A client that has the server's tool misbehave."""
 
+    def quick_ways(self) -> list[str]:
+        """The ways to misbehave that take little time and room."""
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "quick_ways"}}
+        _, body = self._exchange(message)
+        ways: list[str] = json.loads(body)["result"]["structuredContent"]["result"]
+        return ways
+
     def misbehave(self, how: str) -> float:
         """Have it do so, and return how long that took in seconds; how it answers is the tests' business."""
         params = {"name": "misbehave", "arguments": {"how": how}, "_meta": {"progressToken": 1}}
