@@ -8,7 +8,7 @@ GUESTS := $(CURDIR)/.cache/guests
 UV := $(BIN)/python -m uv
 INSTALL = ($(UV) pip install --quiet --python $(BIN)/python $(1) 2>/dev/null || $(BIN)/python -m pip install --quiet $(1))
 
-.PHONY: up test lint unit interop bench docs clean help
+.PHONY: up test lint unit interop bench soak docs clean help
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -54,6 +54,9 @@ unit: interop $(GUESTS)/.installed ## the tests alone
 
 bench: $(VENV)/.tested ## compare with the SDK's own server, fastmcp and bare aiohttp
 	@$(BIN)/python bench/run.py
+
+soak: $(VENV)/.tested ## make a hundred thousand mixed calls, faults among them
+	@$(BIN)/python bench/soak.py
 
 docs: $(VENV)/.tested ## write docs/settings.md and docs/tools.md from the code
 	@$(BIN)/python docs/generate.py

@@ -144,12 +144,3 @@ def _summary(periods: list[Waits]) -> dict[str, dict[str, float]]:
         for name, each in rows.items()
         if each
     }
-
-
-if __name__ == "__main__":
-    found = delays(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
-    print(json.dumps(found["quiet"]))
-    for fault, row in found["during"].items():
-        cells = "  ".join(f"{one}: {' '.join(f'{value:7.1f}' for value in row[one].values())}" for one in row)
-        print(f"{fault:28} took {found['took_ms'][fault]:7.1f}  {cells}")
-    print(*found["failed"], sep="\n")
