@@ -39,7 +39,7 @@ class Tally:
     wrong: list[str] = field(default_factory=list[str])
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def take(self, fault: bool) -> bool:
+    def take(self, *, fault: bool) -> bool:
         """Count one call; returns False once there are enough."""
         with self.lock:
             if self.left <= 0:
@@ -100,7 +100,7 @@ def _call(server: Running, tally: Tally, dice: random.Random, ways: list[str]) -
     caller = Caller(server.port)
     while True:
         fault = bool(ways) and dice.random() < FAULTY
-        if not tally.take(fault):
+        if not tally.take(fault=fault):
             return
         try:
             if fault:

@@ -257,7 +257,7 @@ async def _held_by(served: Served) -> dict[str, int]:
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     return {
         "processes": len(descendants(pid)),
-        "descriptors": len(os.listdir(f"/proc/{pid}/fd")),
+        "descriptors": len([*Path(f"/proc/{pid}/fd").iterdir()]),
         "KiB": int(status.partition("VmRSS:")[2].split()[0]),
     }
 
