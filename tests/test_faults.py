@@ -312,6 +312,8 @@ async def test_over_standard_input_and_output_faults_end_their_own_calls_too() -
         )
         assert _ending(failed) in WAYS[how].endings
         assert [one["content"][0]["text"] for one in (served, again)] == [how, how]
+        good = {"name": "misbehave", "arguments": {"how": "not at all"}}
+        assert not (await ask(number * 10 + 3, "tools/call", **good))["isError"]
     assert set(notes) == {"notifications/progress"}
     host.stdin.close()
     assert await asyncio.wait_for(host.wait(), 20) == 0

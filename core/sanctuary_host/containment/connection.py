@@ -16,7 +16,7 @@ from sanctuary_host.containment import wire
 PIECE: Final = 16 * 1024
 """Bytes that are read at once, so that a worker which talks without end keeps the loop for a few milliseconds only."""
 TALK: Final = 100
-"""Messages in one piece from which on the worker is not listened to for a while."""
+"""Messages in one piece from which on the worker is not listened to for a while; one longer than a piece will do."""
 SILENCE: Final = 0.02
 """Seconds for which it is not."""
 OVERDUE: Final = 5.0
@@ -54,6 +54,7 @@ class Worker(asyncio.BufferedProtocol):
         self._voice: Voice | None = None
         self._unwanted = False
         self._astray = False
+        self._much = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -74,7 +75,8 @@ class Worker(asyncio.BufferedProtocol):
         except (wire.FrameError, AttributeError, LookupError, TypeError, ValueError):
             self._astray = True
             self.end()  # it does not keep to the protocol: whatever it is now, it is no worker of ours
-        if count >= TALK and self._transport is not None and not self._transport.is_closing():
+        if (count >= TALK or self._much) and self._transport is not None and not self._transport.is_closing():
+            self._much = False
             self._transport.pause_reading()
             self._loop.call_later(SILENCE, self._listen)
 
@@ -160,6 +162,7 @@ class Worker(asyncio.BufferedProtocol):
         answers = bool(message.keys() & {"outcome", "unsendable"})
         if not answers and self._frames.length > wire.TALK:
             raise ValueError("it talks too much at once")
+        self._much |= not answers and self._frames.length > PIECE
         if self._answer is None or self._answer.done() or message["number"] != self._number:
             # A thread that a call left behind may still speak; an answer that nobody asked for is another matter.
             if answers:
