@@ -8,7 +8,7 @@ GUESTS := $(CURDIR)/.cache/guests
 UV := $(BIN)/python -m uv
 INSTALL = ($(UV) pip install --quiet --python $(BIN)/python $(1) 2>/dev/null || $(BIN)/python -m pip install --quiet $(1))
 
-.PHONY: up test lint unit interop bench docs clean help
+.PHONY: up test lint unit interop bench soak docs clean help
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -23,7 +23,7 @@ $(STAMP): $(BIN)/python pyproject.toml
 	@$(call INSTALL,-e .)
 	@touch $@
 
-$(VENV)/.tested: $(STAMP) pyproject.toml examples/domain/pyproject.toml tests/fixtures/conformance/pyproject.toml tests/fixtures/intruder/pyproject.toml
+$(VENV)/.tested: $(STAMP) pyproject.toml examples/domain/pyproject.toml tests/fixtures/conformance/pyproject.toml tests/fixtures/intruder/pyproject.toml tests/fixtures/faults/pyproject.toml
 	@echo 'Installing the test tools …'
 	@$(call INSTALL,-e '.[dev]')
 	@touch $@
@@ -31,7 +31,7 @@ $(VENV)/.tested: $(STAMP) pyproject.toml examples/domain/pyproject.toml tests/fi
 # Distributions that only tests join the host with: beside the environment, so that `make up` does not find them there.
 $(GUESTS)/.installed: $(VENV)/.tested $(shell find examples/domain/src tests/fixtures -name '*.py')
 	@rm -rf $(GUESTS)
-	@$(call INSTALL,--no-deps --target $(GUESTS) ./examples/domain ./tests/fixtures/conformance ./tests/fixtures/intruder)
+	@$(call INSTALL,--no-deps --target $(GUESTS) ./examples/domain ./tests/fixtures/conformance ./tests/fixtures/intruder ./tests/fixtures/faults)
 	@touch $@
 
 up: $(STAMP) ## run every cluster as a local process until Ctrl-C
@@ -55,6 +55,9 @@ unit: interop $(GUESTS)/.installed ## the tests alone
 
 bench: $(VENV)/.tested ## compare with the SDK's own server, fastmcp and bare aiohttp
 	@$(BIN)/python bench/run.py
+
+soak: $(VENV)/.tested ## make a hundred thousand mixed calls, faults among them
+	@$(BIN)/python bench/soak.py
 
 docs: $(VENV)/.tested ## write docs/settings.md and docs/tools.md from the code
 	@$(BIN)/python docs/generate.py

@@ -131,7 +131,7 @@ class Client:
 
     def _read(self, source: socket.socket) -> tuple[bytes, bytes] | None:
         """Head and body of the response, once it is complete."""
-        data = source.recv(65536)
+        data = source.recv(1 << 20)
         if not data:
             raise WrongAnswerError("the server closed the connection")
         self._buffer += data

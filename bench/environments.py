@@ -13,7 +13,7 @@ CACHE = ROOT / ".cache" / "bench"
 
 WANTED = {
     # The SDK's server and bare aiohttp run in the host's own environment: it has both, in the same versions.
-    "host": ["-e", str(ROOT), "-e", str(HERE / "plugin")],
+    "host": ["-e", str(ROOT), "-e", str(HERE / "plugin"), "-e", str(ROOT / "tests" / "fixtures" / "faults")],
     "fastmcp": ["fastmcp-slim[server]==4.1.6"],
     "plot": ["matplotlib>=3.9,<4"],
 }

@@ -73,7 +73,28 @@ def bars(found: Found) -> list[Bar]:
         Bar("a worker's call over an inline one", workers["worker_us"] - workers["inline_us"], 100, " µs"),
         Bar("a call whose worker must be started first", workers["after_kill_ms"], 20, " ms"),
         Bar("private memory of an idle worker", workers["private_mib"], 4, " MiB"),
+        *(
+            Bar(f"a fault delays {who} by", _worst_delay(found["siblings"], who), 50, " ms")
+            for who in ("siblings", "health")
+        ),
+        Bar("calls of siblings that a fault spoilt", len(found["siblings"]["failed"]), 0, ""),
     ]
+
+
+def _worst_delay(found: Found, who: str) -> float:
+    """The longest wait during any fault, in ms, over the longest without one."""
+    return max(row[who]["worst"] for row in found["during"].values()) - found["quiet"][who]["worst"]
+
+
+def _delays(found: Found) -> str:
+    """How long siblings and /health waited, fault by fault."""
+    keys = [(who, key) for who in ("siblings", "health") for key in ("p50", "p99", "worst")]
+    rows = {"no fault": found["quiet"], **found["during"]}
+    lines = [
+        [name, _figure(found["took_ms"].get(name)), *(_figure(row[who][key]) for who, key in keys)]
+        for name, row in rows.items()
+    ]
+    return _table(["delays during a fault, ms", "call", *(f"{who} {key}" for who, key in keys)], lines)
 
 
 def text(found: Found) -> str:
@@ -104,6 +125,8 @@ def text(found: Found) -> str:
         f"Idle {idle['cluster']}: {idle['rss_mib']:.0f} MiB; with its child processes, a share of each shared page, "
         f"{idle['with_children_mib']:.0f} MiB."
     )
+    parts.append(_delays(found["siblings"]))
+    parts += found["siblings"]["failed"][:20]
     parts += [f"{server} could not be measured: {why}" for server, why in found["missing"].items()]
     parts.append(_table(["", "bar", "found", "limit"], [bar.cells() for bar in bars(found)]))
     return "\n\n".join(parts)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import footprint
 import report
+import siblings
 import throughput
 from environments import HERE, InstallError, python_of
 
@@ -39,6 +40,7 @@ def main() -> int:
         "starts": footprint.starts(1 if quick else 5),
         "idle_cluster": footprint.idle_cluster(1 if quick else 5),
         "workers": footprint.workers(300 if quick else 3_000),
+        "siblings": siblings.delays(1 if quick else 3),
     }
     OUT.mkdir(exist_ok=True)
     results = OUT / "results.json"

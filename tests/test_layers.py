@@ -28,7 +28,8 @@ FLOORS = [
         "containment.orphans",
     },
     {"gateway.lint", "observe", "host", "recorded"},
-    {"results", "arguments", "containment.output", "containment.wire", "containment.syscalls", "containment.probe"},
+    {"results", "arguments", "containment.output", "containment.wire", "containment.syscalls"},
+    {"containment.probe", "containment.interpreter"},
     {"tools", "containment.grants", "containment.programs", "containment.python", "containment.surroundings"},
     {
         "containment.bpf",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from contextvars import ContextVar
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, cast, get_args
 
 LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
+LEVELS: Final[frozenset[Any]] = frozenset(get_args(LogLevel))
+MESSAGE_LIMIT: Final = 1_000
+"""Characters of a progress message; the rest is cut off."""
 
 
 class ProtocolError(Exception):
@@ -42,10 +46,14 @@ def progress(done: float, total: float | None = None, message: str | None = None
     Args:
         done: how much is done, rising from call to call.
         total: how much there is to do in all, in the same unit, where that is known.
-        message: a few words on the present step.
+        message: a few words on the present step, 1,000 characters at most.
+
+    Raises:
+        TypeError: `done` or `total` is no number, or `message` no text.
+        ValueError: `done` or `total` is no finite number.
     """
     if (speaker := voice.get()) is not None:
-        speaker.progress(done, total, message)
+        speaker.progress(*checked_progress(done, total, message))
 
 
 def log(level: LogLevel, data: Any) -> None:
@@ -53,10 +61,49 @@ def log(level: LogLevel, data: Any) -> None:
 
     Args:
         level: the severity, as in RFC 5424.
-        data: a string, or anything that JSON can state.
+        data: a string, or anything that JSON can state; from a worker, 64 KiB at most.
+
+    Raises:
+        ValueError: there is no such level.
     """
     if (speaker := voice.get()) is not None:
-        speaker.log(level, data)
+        speaker.log(checked_level(level), data)
+
+
+def checked_progress(done: Any, total: Any, message: Any) -> tuple[float, float | None, str | None]:
+    """The same, if a progress notification can state it; a message that is too long is cut.
+
+    Raises:
+        TypeError: as `progress` says.
+        ValueError: as `progress` says.
+    """
+    if message is not None and not isinstance(message, str):
+        raise TypeError(f"a progress message is text, not {type(message).__name__}")
+    text = None if message is None else message[:MESSAGE_LIMIT]
+    return _number(done), None if total is None else _number(total), text
+
+
+def checked_level(level: Any) -> LogLevel:
+    """The same, if it is a level.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(level, str) or level not in LEVELS:
+        raise ValueError(f"there is no such log level; there are {', '.join(get_args(LogLevel))}")
+    return cast("LogLevel", level)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"progress is a number, not {type(value).__name__}")
+    try:
+        finite = math.isfinite(value)
+    except OverflowError:  # an integer beyond all that clients can hold
+        finite = False
+    if not finite:
+        raise ValueError("progress is a finite number")
+    return value
 
 
 def protocol_context() -> Any:

@@ -172,8 +172,8 @@ def ended(error: BaseException) -> Outcome:
         return Outcome("invalid", reason=str(error))
     if isinstance(error, ToolError):
         try:
-            return Outcome("error", reason=str(error))
-        except Exception:  # noqa: BLE001  # a ToolError of a pack's own may have no text
+            return Outcome("error", reason=_sendable(str(error)[:REASON_LIMIT]))
+        except BaseException:  # noqa: BLE001  # a ToolError of a pack's own may have no text, or exit when asked for it
             return Outcome("failure", reason=f"it raised {_name(type(error))}", trace=_trace(error))
     if isinstance(error, HeldError):
         return Outcome("timeout", reason=HELD)
@@ -193,9 +193,14 @@ def _name(kind: type[BaseException]) -> str:
 
 def _trace(error: BaseException) -> str:
     try:
-        return "".join(traceback.format_exception(error))[-TRACE_LIMIT:]
-    except Exception as worse:  # noqa: BLE001  # an exception may override whatever a report asks it for
+        return _sendable("".join(traceback.format_exception(error))[-TRACE_LIMIT:])
+    except BaseException as worse:  # noqa: BLE001  # an exception may override whatever a report asks it for
         return f"no traceback: making it raised {_name(type(worse))}"
+
+
+def _sendable(text: str) -> str:
+    """The text as Unicode has it; half of a surrogate pair, which JSON cannot state, is written out."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _fits_nothing(value: Any) -> bool:

@@ -139,9 +139,10 @@ def _blocks(value: Any) -> Reply:
 
 def _summary(value: Any, structured: Mapping[str, Any]) -> str:
     """What a reader sees beside the data: the result's own `__str__`, or its fields in lines."""
-    if value.__class__.__str__ not in PLAIN:
-        return str(value)
-    text = "\n".join(_lines(structured, ""))
+    own = value.__class__.__str__ not in PLAIN
+    text = str(value) if own else "\n".join(_lines(structured, ""))
+    if own and not isinstance(value, str):
+        return text  # the author's words, which are not in the data
     return text if len(text) <= SUMMARY_LIMIT else f"{text[:SUMMARY_LIMIT]} … (whole in the structured content)"
 
 

@@ -10,13 +10,13 @@ import signal
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sanctuary_host.calling import Voice
+from sanctuary_host.calling import Voice, checked_level, checked_progress
 from sanctuary_host.containment import wire
 
 PIECE: Final = 16 * 1024
 """Bytes that are read at once, so that a worker which talks without end keeps the loop for a few milliseconds only."""
 TALK: Final = 100
-"""Messages in one piece from which on the worker is not listened to for a while."""
+"""Messages in one piece from which on the worker is not listened to for a while; one longer than a piece will do."""
 SILENCE: Final = 0.02
 """Seconds for which it is not."""
 SETTLING: Final = 0.25
@@ -64,6 +64,8 @@ class Worker(asyncio.BufferedProtocol):
         self._answer: asyncio.Future[Any] | None = None
         self._voice: Voice | None = None
         self._unwanted = False
+        self._astray = False
+        self._much = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -81,9 +83,11 @@ class Worker(asyncio.BufferedProtocol):
         try:
             for count, message in enumerate(self._frames.feed(self._piece[:nbytes]), 1):  # noqa: B007  # used below
                 self._take(message)
-        except (wire.FrameError, LookupError, TypeError, ValueError):
+        except (wire.FrameError, AttributeError, LookupError, TypeError, ValueError):
+            self._astray = True
             self.end()  # it does not keep to the protocol: whatever it is now, it is no worker of ours
-        if count >= TALK and self._transport is not None and not self._transport.is_closing():
+        if (count >= TALK or self._much) and self._transport is not None and not self._transport.is_closing():
+            self._much = False
             self._transport.pause_reading()
             self._loop.call_later(SILENCE, self._listen)
 
@@ -145,6 +149,8 @@ class Worker(asyncio.BufferedProtocol):
 
     async def how(self) -> str:
         """How a worker ended whose connection just did; the fork server's report follows at once."""
+        if self._astray:
+            return "its worker process said what no worker says, and was ended"
         status: int | None = None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1.0):
@@ -182,34 +188,34 @@ class Worker(asyncio.BufferedProtocol):
             self.born.set_result(None)
             if self._unwanted:
                 self.end()
-        elif "fit" in message:
+            return
+        if "fit" in message:
             if self._fit is None or self._fit.done() or message["number"] != self._number:
                 raise ValueError("it is fit at the wrong time")
             self._fit.set_result(None)
-        elif self._answer is None or self._answer.done() or message["number"] != self._number:
+            return
+        answers = bool(message.keys() & {"outcome", "unsendable"})
+        if not answers and self._frames.length > wire.TALK:
+            raise ValueError("it talks too much at once")
+        self._much |= not answers and self._frames.length > PIECE
+        if self._answer is None or self._answer.done() or message["number"] != self._number:
             # A thread that a call left behind may still speak; an answer that nobody asked for is another matter.
-            if message.keys() & {"outcome", "unsendable"}:
+            if answers:
                 raise ValueError("an answer that nobody asked for")
-        elif "progress" in message:
-            done, total, text = message["progress"]
-            if self._voice is not None:
-                self._voice.progress(_number(done), None if total is None else _number(total), _text(text))
-        elif "log" in message:
-            level, data = message["log"]
-            if self._voice is not None:
-                self._voice.log(level, data)
-        else:
+        elif answers:
             self._fit = self._loop.create_future()
             self._answer.set_result(message)
+        else:
+            self._pass_on(message, self._voice)
 
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError("progress is a number")
-    return value
-
-
-def _text(value: Any) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise TypeError("a message is text")
-    return value
+    def _pass_on(self, message: Any, voice: Voice | None) -> None:
+        if "progress" in message:
+            done, total, text = message["progress"]
+            said = checked_progress(done, total, text)
+            if voice is not None:
+                voice.progress(*said)
+        else:
+            level, data = message["log"]
+            checked_level(level)
+            if voice is not None:
+                voice.log(level, data)

@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 
 from sanctuary_host import calling
 from sanctuary_host.containment import wire
+from sanctuary_host.containment.interpreter import interpreter
 from sanctuary_host.containment.sandbox import Sandbox
 
 Work = Callable[[Mapping[str, Any]], Any]
@@ -51,11 +52,14 @@ def live(connection: socket.socket, work: Work, memory: int, sandbox: Sandbox | 
     if sandbox is not None:
         sandbox.seal()
     lock = threading.Lock()
-    connection.sendall(wire.pack({"ready": os.getpid()}))
+    process = os.getpid()
+    connection.sendall(wire.pack({"ready": process}))
     while (asked := wire.receive(connection)) is not None:
         number, request = asked
         calling.voice.set(_Voice(connection, number, lock))
         answer = work(request)
+        if os.getpid() != process:  # a child that a call forked came back out of it: the answer is its parent's to give
+            os._exit(0)
         try:
             frame = wire.pack({"number": number, "outcome": answer})
         except (wire.FrameError, ValueError) as error:
@@ -102,7 +106,7 @@ class _Voice:
         self._say({"log": [level, data], "number": self._number})
 
     def _say(self, message: Mapping[str, Any]) -> None:
-        frame = wire.pack(message)
+        frame = wire.pack(message, wire.TALK)
         with self._lock:  # a tool may speak from several threads
             self._connection.sendall(frame)
 
@@ -123,6 +127,7 @@ def _state() -> tuple[object, ...]:
         *(signal.getsignal(number) for number in LOOKED_AT),
         signal.getitimer(signal.ITIMER_REAL)[0] > 0,
         *os.environ.items(),
+        *interpreter(),
     )
 
 

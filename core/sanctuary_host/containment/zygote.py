@@ -125,8 +125,9 @@ def _keep(control: socket.socket, work: Work, sandbox: Sandbox | None, host: int
         server = _fork(lambda: _serve(control, work, sandbox, keeper))
         with contextlib.suppress(OSError):  # the host may be on its way out already
             control.sendall(wire.pack({"server": server}))
-        while (ended := os.wait())[0] != server:
-            pass
+        while (ended := os.waitpid(-1, os.WUNTRACED))[0] != server or os.WIFSTOPPED(ended[1]):
+            if ended[0] == server:
+                os.kill(server, signal.SIGCONT)  # a tool stopped it, so that no worker would be started any more
         _end_strays(())
         if ended[1] == 0:
             os._exit(0)
@@ -164,6 +165,7 @@ def _serve(control: socket.socket, work: Work, sandbox: Sandbox | None, keeper: 
                 _end_all(workers)
             for descriptor in descriptors:
                 (memory,) = BIRTH.unpack(message)
+                os.set_inheritable(descriptor, False)  # noqa: FBT003  # the standard library's own order
                 workers.add(_fork_worker(control, (reader, writer), descriptor, work, memory, sandbox))
                 os.close(descriptor)
 
