@@ -25,6 +25,7 @@ FLOORS = [
         "containment.steps",
         "containment.breaker",
         "containment.lanes",
+        "containment.modes",
         "containment.orphans",
     },
     {"gateway.lint", "observe", "host", "recorded"},

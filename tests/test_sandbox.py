@@ -11,8 +11,10 @@ import ctypes
 import errno
 import os
 import resource
+import shutil
 import signal
 import socket
+import stat
 import subprocess
 import threading
 import zoneinfo
@@ -288,6 +290,40 @@ def test_the_internet_is_every_tcp_port_and_udp_but_no_raw_socket(listening: int
     )
     for attack in ("raw", "unix", "netlink", "mptcp"):
         assert refused(inside(sandbox, CALL_ATTACKS[attack])), attack
+
+
+@needs_landlock
+@needs_seccomp
+def test_modes_and_times_are_changed_in_writable_folders_only_and_never_hand_on_rights(tmp_path: Path) -> None:
+    own, foreign = tmp_path / "own", tmp_path / "foreign"
+    for folder in (own, foreign):
+        folder.mkdir()
+        (folder / "file").write_text("text")
+        (folder / "file").chmod(0o600)
+    (own / "link").symlink_to(foreign / "file")
+    sandbox = worker(Boundary(mounts=(FILES,)), FILES=f"{own}:rw")
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def plain_chmod(path: Path) -> None:
+        if libc.chmod(os.fsencode(path), 0o644) != 0:
+            raise OSError(ctypes.get_errno(), "chmod")
+
+    assert inside(sandbox, lambda: (own / "file").chmod(0o750)).startswith("ok")
+    assert stat.S_IMODE((own / "file").stat().st_mode) == 0o750
+    assert inside(sandbox, lambda: os.utime(own / "file", (5, 5))).startswith("ok")
+    assert (own / "file").stat().st_mtime == 5
+    assert inside(sandbox, lambda: shutil.copytree(own, own / "copy", symlinks=True)).startswith("ok")
+    assert stat.S_IMODE((own / "copy" / "file").stat().st_mode) == 0o750
+    for attack in (
+        lambda: (foreign / "file").chmod(0o644),
+        lambda: os.utime(foreign / "file"),
+        lambda: (own / "link").chmod(0o644),
+        lambda: plain_chmod(foreign / "file"),
+        lambda: (own / "file").chmod(0o4755),
+        lambda: (own / "file").chmod(0o666),
+    ):
+        assert refused(inside(sandbox, attack))
+    assert stat.S_IMODE((foreign / "file").stat().st_mode) == 0o600
 
 
 @needs_landlock

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Self
 
-from sanctuary_host.containment import bpf, landlock, seccomp
+from sanctuary_host.containment import bpf, landlock, modes, seccomp
 from sanctuary_host.containment.grants import Grants
 from sanctuary_host.containment.syscalls import SECCOMP
 
@@ -106,6 +106,8 @@ class Sandbox:
             if self._filter is not None:
                 part = "seccomp"
                 self._filter.restrict(self.kernel.machine)
+                if self.grants.changes:
+                    modes.go_by_descriptors()
         except OSError as error:
             raise SandboxError(f"this process cannot be confined, as {part} fails: {error.strerror}") from None
 

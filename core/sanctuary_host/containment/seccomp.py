@@ -58,8 +58,10 @@ IDENTITY: Final = _names("setuid setgid setreuid setregid setresuid setresgid se
 """A change of user also makes the kernel forget that a worker ends with its parent."""
 SERVING: Final = _names("listen accept accept4")
 SIGNALLING: Final = _names("rt_sigqueueinfo rt_tgsigqueueinfo pidfd_open pidfd_send_signal")
-CHANGING: Final = _names("chmod fchmod fchmodat fchmodat2 utime utimes futimesat utimensat")
-"""Changes to files that Landlock does not watch over."""
+CHANGING: Final = _names("chmod fchmodat fchmodat2 utime utimes futimesat")
+"""Changes to files by their paths, which Landlock does not watch over."""
+TOO_MUCH: Final = 0o6002
+"""Modes that nobody sets: setuid and setgid, which hand on rights, and write for all."""
 
 IOCTLS: Final = (
     *(0x5401, 0x540F, 0x5413, 0x802C_542A),  # asm-generic/ioctls.h: is it a terminal, whose is it, how large
@@ -111,8 +113,13 @@ def _rules(grants: Grants, *, truncation: bool) -> dict[str, Block]:
         for name, place in (("sendto", 3), ("sendmsg", 2), ("sendmmsg", 3)):
             rules[name] = when(place, ANY_BIT, FAST_OPEN, REFUSE, ALLOW)
     rules |= _process_rules(grants)
-    if not grants.changes:
-        rules |= dict.fromkeys(CHANGING, REFUSE)
+    rules |= dict.fromkeys(CHANGING, REFUSE)
+    if grants.changes:
+        # By descriptors, of files that Landlock let it open: a path of 0 means the descriptor itself.
+        rules["fchmod"] = when(1, ANY_BIT, TOO_MUCH, REFUSE, ALLOW)
+        rules["utimensat"] = when(1, EQUAL, 0, when(1, EQUAL, 0, ALLOW, REFUSE, half=1), REFUSE)
+    else:
+        rules |= dict.fromkeys(("fchmod", "utimensat"), REFUSE)
         if truncation:
             rules |= dict.fromkeys(("truncate", "creat"), REFUSE)
             rules["openat2"] = ABSENT
