@@ -65,12 +65,12 @@ def hold(path: Annotated[str, Recorded()]) -> None:
     threading.Event().wait()
 
 @tool(read_only=True)
-def open_files() -> list[str]:
-    '''List what the process has open.'''
+def open_files() -> list[int]:
+    '''List what the process has open, by inode.'''
     found = []
-    for one in os.listdir("/proc/self/fd"):
+    for one in range(256):
         try:
-            found.append(os.readlink(f"/proc/self/fd/{one}"))
+            found.append(os.fstat(one).st_ino)
         except OSError:
             pass
     return found
@@ -217,7 +217,9 @@ async def test_a_stateless_caller_has_no_session_and_one_over_stdio_has_that_nam
 async def test_workers_have_neither_the_trail_nor_its_head_open(vault: Any, file: Path) -> None:
     async with vault() as served, Client(served.url) as client:
         reply = await client.call_tool("open_files", {})
-    assert not any("vault.jsonl" in one for one in reply.structured_content["result"])
+        assert reply.structured_content["result"]
+        for trail in (file, file.with_name("vault.jsonl.head")):
+            assert trail.stat().st_ino not in reply.structured_content["result"]
     assert ended(file)[0]["outcome"] == "ok"
 
 
@@ -449,9 +451,10 @@ async def test_the_default_place_avoids_folders_that_the_clusters_own_tools_may_
 async def test_a_host_killed_in_the_middle_of_calls_has_recorded_their_beginnings(
     vault: Any, file: Path, tmp_path: Path
 ) -> None:
+    (tmp_path / "marks").mkdir()
     for round_ in range(3):
-        marks = [tmp_path / f"{round_}-{number}" for number in range(3)]
-        async with vault() as served:
+        marks = [tmp_path / "marks" / f"{round_}-{number}" for number in range(3)]
+        async with vault(VAULT_ROOT=f"{marks[0].parent}:rw") as served:
             async with aiohttp.ClientSession(headers=STREAMS) as http:
                 calls = [asyncio.create_task(_modern_call(http, served, "hold", path=str(mark))) for mark in marks]
                 async with asyncio.timeout(20):
@@ -464,7 +467,7 @@ async def test_a_host_killed_in_the_middle_of_calls_has_recorded_their_beginning
     assert verdict.findings == []
     assert verdict.unfinished == 9
     begun = [record["arguments"]["path"] for record in records(file) if record["event"] == "begin"]
-    assert sorted(begun) == sorted(str(tmp_path / f"{one}-{two}") for one in range(3) for two in range(3))
+    assert sorted(begun) == sorted(str(tmp_path / "marks" / f"{one}-{two}") for one in range(3) for two in range(3))
     assert [record["n"] for record in records(file)] == list(range(12))
 
 
@@ -478,8 +481,9 @@ async def _modern_call(http: aiohttp.ClientSession, served: Served, name: str, *
 
 
 async def test_a_caller_who_hangs_up_is_recorded_as_cancelled(vault: Any, file: Path, tmp_path: Path) -> None:
-    mark = tmp_path / "mark"
-    async with vault() as served, aiohttp.ClientSession(headers=STREAMS) as http:
+    mark = tmp_path / "marks" / "mark"
+    mark.parent.mkdir()
+    async with vault(VAULT_ROOT=f"{mark.parent}:rw") as served, aiohttp.ClientSession(headers=STREAMS) as http:
         call = asyncio.create_task(_modern_call(http, served, "hold", path=str(mark)))
         async with asyncio.timeout(20):
             while not mark.exists():
