@@ -95,6 +95,8 @@ class Worker(asyncio.BufferedProtocol):
         """Whoever waits for it waits in vain."""
         del exc
         self._birth.cancel()
+        if self._unwanted:
+            self.born.cancel()  # nobody waits, so nobody would fetch the error
         for future in (self.born, self._answer):
             if future is not None and not future.done():
                 future.set_exception(CrashError("its worker ended"))
