@@ -103,6 +103,7 @@ async def test_without_the_sandbox_everything_that_is_possible_is_named_with_its
         assert await ready(served) == (200, [])  # the operator wants it so
     (record,) = [record for record in served.log if record.get("event") == "confinement"]
     assert (record["level"], record["verdict"]) == ("warning", "unconfined")
+    assert record["message"] == "Not confined: SANCTUARY_SANDBOX is off; `sanctuary-host doctor` has the remedies"
 
 
 @pytest.mark.parametrize("level", ["off", "best-effort"])

@@ -112,6 +112,31 @@ async def test_a_server_whose_plugin_is_broken_serves_and_says_so_on_ready(distr
             assert response.status == 200
 
 
+async def test_an_author_asks_a_call_for_its_log_and_learns_what_the_sandbox_refused(
+    distribution: Callable[..., Path], run: Callable[..., Any]
+) -> None:
+    source = """
+    from sanctuary_host import hookimpl, tool
+
+    @tool()
+    def peek() -> str:
+        "Read what is not granted."
+        raise PermissionError(13, "refused", "/etc/elsewhere")
+
+    @hookimpl
+    def register_tools():
+        return [peek]
+    """
+    site = str(distribution("acme", "acme", {"peek": source}))
+    short = await run("call", "peek", CLUSTER="acme", PYTHONPATH=site)
+    assert (short.status, short.err.count("\n")) == (1, 1)
+    assert "/etc/elsewhere" not in short.err
+    whole = await run("call", "peek", "--log", CLUSTER="acme", PYTHONPATH=site)
+    assert whole.status == 1
+    for words in ("in peek", "/etc/elsewhere", "The sandbox may have refused this", short.err[:40]):
+        assert words in whole.err
+
+
 async def test_what_a_plugin_prints_never_reaches_standard_output(
     distribution: Callable[..., Path], run: Callable[..., Any]
 ) -> None:

@@ -125,7 +125,7 @@ WRONG = [
     ("name=work", "bind", "rw", "must hold absolute paths"),
     ("/srv/work:rw", "bind", "ro", "only reads there"),
     ("/a/work,/b/work", "bind", "ro", "two folders named work"),
-    ("relative", "volume", "rw", "must hold absolute paths"),
+    ("relative", "volume", "rw", "must be an absolute path"),
 ]
 
 

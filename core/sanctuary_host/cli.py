@@ -97,6 +97,8 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
         return show.show_tools(cluster, options.tool, as_json=options.json)
     confinement = Confinement.prepare(cluster.boundary, environment, config.sandbox)
     open_trail = partial(trail_of, cluster, config, environment)
+    level = config.log_level if options.log else "CRITICAL"
+    logs.configure(level=level, cluster=config.cluster, pretty=True, coloured=colours(sys.stderr))
     return call.call_tool(cluster, confinement, open_trail, options.tool, options.arguments, as_json=options.json)
 
 
@@ -205,6 +207,7 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="check plugins, names, descriptions and sizes; status 1 on any fault")
     called = commands.add_parser("call", help="call one tool and print its answer")
     called.add_argument("tool", help="the tool's name")
+    called.add_argument("--log", action="store_true", help="print the log too, with the traceback of what failed")
     called.add_argument(
         "arguments",
         nargs="*",

@@ -52,9 +52,10 @@ def _folder(mount: Mount, word: str) -> Folder:
     if path.endswith((":ro", ":rw")):
         path, mode = path[:-3], path[-2:]
     if not path.startswith("/"):
-        raise SettingsError(
-            f"{mount.setting} must hold absolute paths, such as /srv/work, or /srv/work:rw to write too"
-        )
+        what = "be an absolute path, such as /srv/work"
+        if mount.kind == "bind":
+            what = "hold absolute paths, such as /srv/work" + (", or /srv/work:rw to write too" * (mount.mode == "rw"))
+        raise SettingsError(f"{mount.setting} must {what}")
     if mode == "rw" and mount.mode == "ro":
         raise SettingsError(f"{mount.setting} asks for rw, but this cluster only reads there; leave :rw out")
     pure = PurePosixPath(path)

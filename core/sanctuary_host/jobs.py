@@ -34,6 +34,8 @@ MEMORY: Final = 512
 REASON_LIMIT: Final = 20_000
 """Characters of a ToolError that reach the caller."""
 TRACE_LIMIT: Final = 8_000
+REFUSED: Final = "The sandbox may have refused this; docs/containment.md says what a boundary grants.\n"
+"""What a log's traceback says of a `PermissionError`: its author looks for wrong file modes first."""
 """Characters of a traceback that are logged, its end: an exception's text may hold whole arguments."""
 HELD: Final = f"held the event loop for more than {LIMIT:g} s and was stopped"
 SENT: Final[frozenset[Any]] = frozenset({"ok", "error", "invalid", "failure"})
@@ -193,7 +195,8 @@ def _name(kind: type[BaseException]) -> str:
 
 def _trace(error: BaseException) -> str:
     try:
-        return _sendable("".join(traceback.format_exception(error))[-TRACE_LIMIT:])
+        hint = REFUSED if isinstance(error, PermissionError) else ""
+        return _sendable(("".join(traceback.format_exception(error)) + hint)[-TRACE_LIMIT:])
     except BaseException as worse:  # noqa: BLE001  # an exception may override whatever a report asks it for
         return f"no traceback: making it raised {_name(type(worse))}"
 

@@ -55,7 +55,7 @@ def _print(verdict: Verdict) -> None:
     if verdict.more:
         print(f"  … and {verdict.more:,} more")
     if verdict.unfinished:
-        print(f"  {verdict.unfinished:,} calls began and have no end: they run still, or the host was ended meanwhile")
+        print(f"  calls that began and did not end: {verdict.unfinished:,}; they still run, or the host ended")
     print(f"  its last record has the hash {verdict.head}")
 
 

@@ -152,7 +152,9 @@ class Witness:
         level = logging.INFO if attestation.verdict == "confined" else logging.WARNING
         if attestation.contradictions:
             level = logging.ERROR
-        logger.log(level, sentence, *(["; ".join(missing)] if "%s" in sentence else []), extra={"fields": fields})
+        off = attestation.verdict == "unconfined" and attestation.level == "off"
+        why = "SANCTUARY_SANDBOX is off" if off else "; ".join(missing)  # it was asked for: one reason says all
+        logger.log(level, sentence, *([why] if "%s" in sentence else []), extra={"fields": fields})
 
 
 def _side(sandbox: Sandbox | None, grants: Grants, facts: Facts | None) -> Side:
