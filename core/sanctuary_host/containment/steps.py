@@ -8,6 +8,7 @@ import logging
 import signal
 import threading
 import time
+from abc import ABCMeta
 from collections.abc import Callable, Coroutine, Generator
 from types import FrameType, TracebackType
 from typing import Any, Final, Self, TypeVar, cast
@@ -256,7 +257,7 @@ class Stepped:
         self._work.close()
 
 
-Coroutine.register(Stepped)  # so that a task takes it
+cast("ABCMeta", Coroutine).register(Stepped)  # so that a task takes it
 
 
 def _end(work: Coroutine[Any, Any, Any], error: BaseException) -> Any:
