@@ -116,6 +116,24 @@ async def test_a_client_that_never_reads_standard_error_is_served_all_the_same(
             server.kill()
 
 
+MOUNTING = """
+    from sanctuary_host import Boundary, Mount, hookimpl, tool
+
+    @tool()
+    def answer() -> str:
+        \"\"\"Answer.\"\"\"
+        return "well"
+
+    @hookimpl
+    def declare_boundary():
+        return Boundary(mounts=(Mount("FOLDER"),))
+
+    @hookimpl
+    def register_tools():
+        return [answer]
+"""
+
+
 @pytest.mark.parametrize("closed", ["0<&-", "2>&-", "0<&- 1>&- 2>&-"])
 def test_closed_standard_descriptors_do_not_keep_it_from_starting_and_ending(closed: str) -> None:
     command = f"printf '%s\\n' '{json.dumps(INITIALIZE)}' | {sys.executable} -m sanctuary_host {closed}"
@@ -125,3 +143,27 @@ def test_closed_standard_descriptors_do_not_keep_it_from_starting_and_ending(clo
     )  # of our own making
     assert (ran.returncode, ran.stderr) == (0, b"")
     assert (b'"id":0' in ran.stdout) == (closed == "2>&-")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a folder that is in use may not be removed")
+@pytest.mark.parametrize("folder", ["/" + "x" * 5000, "/\udcff"], ids=["too long a path", "a path of other bytes"])
+def test_a_working_folder_that_is_gone_and_odd_folders_do_not_keep_it_from_starting(
+    folder: str, tmp_path: Path, distribution: Callable[..., Path]
+) -> None:
+    site = distribution("acme", "acme", {"tools": MOUNTING})
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    ran = subprocess.run(
+        ["sh", "-c", 'rmdir "$PWD" && exec "$0" -m sanctuary_host', sys.executable],
+        cwd=inside,
+        env={"PATH": os.environ["PATH"], "CLUSTER": "acme", "PYTHONPATH": str(site), "FOLDER": folder},
+        input=f"{json.dumps(INITIALIZE)}\n",
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["result"]["serverInfo"]
+    said = [json.loads(line)["message"] for line in ran.stderr.splitlines()]
+    assert any("FOLDER names /" in one and "which is not there" in one for one in said)

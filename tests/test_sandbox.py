@@ -160,6 +160,8 @@ CALL_ATTACKS: dict[str, Callable[[], Any]] = {
     "keyctl": lambda: call("keyctl", 0, 0),
     "io_uring": lambda: call("io_uring_setup", 1, 0),
     "bpf": lambda: call("bpf", 0, 0, 0),
+    "memory beyond the limit": lambda: os.memfd_create("x"),
+    "a pipe of any size": lambda: call("fcntl", os.pipe()[1], 1031, 4096),
     "shared memory": lambda: call("shmget", 0, 4096, 0o1600),
     "queue": lambda: call("mq_open", ctypes.c_char_p(b"x"), os.O_CREAT, 0o600, 0),
     "owner": lambda: os.chown("/tmp", -1, -1),

@@ -327,6 +327,28 @@ GUEST = '''
         while True:
             pass
 
+    @tool()
+    async def leave(how: str) -> str:
+        """Answer, and leave a task behind that never ends."""
+        async def work() -> None:
+            while True:
+                try:
+                    while True:
+                        pass
+                except BaseException:
+                    if how != "stubborn":
+                        raise
+                    how_often.append(1)
+                    if len(how_often) > 3:
+                        raise
+        how_often: list[int] = []
+        if how == "at once" and hasattr(asyncio, "eager_task_factory"):
+            asyncio.eager_task_factory(asyncio.get_running_loop(), work())
+        else:
+            asyncio.get_running_loop().create_task(work())
+        await asyncio.sleep(0)
+        return "left"
+
     @tool(timeout=0.2)
     async def stay() -> None:
         """Swallow every cancellation."""
@@ -343,7 +365,7 @@ GUEST = '''
 
     @hookimpl
     def register_tools():
-        return [spin, stay, answer]
+        return [spin, leave, stay, answer]
 '''
 
 
@@ -366,6 +388,24 @@ async def test_a_server_survives_coroutines_that_never_end_and_stops_when_told(
     assert answered.content[0].text == "well"
     assert health["spin"]["held_loop"]["count"] == 1
     assert health["stay"]["abandoned"] == 1
+
+
+@pytest.mark.parametrize("how", ["plain", "stubborn", "at once"])
+async def test_a_task_that_a_coroutine_left_behind_is_interrupted_too(
+    how: str, distribution: Callable[..., Path]
+) -> None:
+    site = distribution("acme", "acme", {"tools": GUEST})
+    async with (
+        serving("acme", PYTHONPATH=str(site), SANCTUARY_TRUST="acme") as served,
+        Client(served.url) as client,
+        aiohttp.ClientSession() as session,
+        asyncio.timeout(20),
+    ):
+        await client.call_tool("leave", {"how": how})
+        assert (await client.call_tool("answer", {})).content[0].text == "well"
+        async with session.get(f"{served.origin}/health") as response:
+            health = (await response.json())["tools"]
+    assert health["leave"]["held_loop"]["count"] >= 1
 
 
 async def test_over_standard_input_and_output_a_step_is_interrupted_too(

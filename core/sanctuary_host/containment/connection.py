@@ -100,6 +100,7 @@ class Worker(asyncio.BufferedProtocol):
         for future in (self.born, self._answer):
             if future is not None and not future.done():
                 future.set_exception(CrashError("its worker ended"))
+                future.exception()  # who waited for it may be gone, and that is nothing to report
         if self._fit is not None and not self._fit.done():
             self._fit.set_result(None)
 

@@ -69,8 +69,9 @@ IOCTLS: Final = (
     *(0x2, 0x8008_6601, 0x4004_9409, 0x4020_940D),  # linux/fs.h: block size, flags, copies that share their blocks
 )
 """The only requests to devices and files: others type into terminals, or change files that were opened for reading."""
-FCNTLS: Final = (8, 10, 15, 1024)
-"""F_SETOWN, F_SETSIG and F_SETOWN_EX send signals to others; F_SETLEASE makes others wait for a file."""
+FCNTLS: Final = (8, 10, 15, 1024, 1031)
+"""F_SETOWN, F_SETSIG and F_SETOWN_EX send signals to others; F_SETLEASE makes others wait for a file; F_SETPIPE_SZ
+takes memory that no limit of the process counts."""
 PRCTLS: Final = (1, 4, 28, 35, 36, 53, 57, 59, 0x5961_6D61)
 """PR_SET_PDEATHSIG, DUMPABLE, SECUREBITS, MM, CHILD_SUBREAPER, SPECULATION_CTRL, IO_FLUSHER, SYSCALL_USER_DISPATCH,
 PTRACER: what the host set up for its workers, and what shields a process from others."""
@@ -131,9 +132,10 @@ def _rules(grants: Grants, *, truncation: bool) -> dict[str, Block]:
 def _process_rules(grants: Grants) -> dict[str, Block]:
     """What a process may do to itself and to others."""
     rules: dict[str, Block] = {}
+    # A program in memory is on no path that Landlock knows; and what such a file holds, no limit on memory counts.
+    rules["memfd_create"] = REFUSE
     if grants.execute:
         rules["clone"] = when(0, ANY_BIT, NAMESPACES, REFUSE, ALLOW)
-        rules["memfd_create"] = REFUSE  # a program in memory is on no path that Landlock knows
     else:
         rules |= dict.fromkeys({"fork", "vfork", "execve", *IDENTITY}, REFUSE)
         rules["clone"] = when(0, ANY_BIT, NAMESPACES, REFUSE, when(0, ANY_BIT, THREAD, ALLOW, REFUSE))

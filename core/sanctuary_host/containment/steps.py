@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import signal
 import threading
 import time
+from abc import ABCMeta
 from collections.abc import Callable, Coroutine, Generator
 from types import FrameType, TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar, cast
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +100,8 @@ class Watch:
     does. The timer is started by the first step and anew when it rings, so it costs a step two looks at the clock.
     Elsewhere than in the main thread nothing is interrupted.
 
+    Tasks that a step starts are timed as it is, and count as the same tool's.
+
     Args:
         limit: seconds that a step may take.
     """
@@ -109,12 +114,15 @@ class Watch:
         self._rings = 0
         self._sparings = 0
         self._before: Any = None
+        self._conduct: Conduct | None = None  # whose step it is that runs, or ran last
 
     def __enter__(self) -> Self:
         """Begin."""
         if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
             self._before = signal.signal(signal.SIGALRM, self._ring)
             self._armed = False
+            with contextlib.suppress(RuntimeError):  # where no loop runs, no tasks are started
+                asyncio.get_running_loop().set_task_factory(self._make_task)
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -124,6 +132,8 @@ class Watch:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
             signal.signal(signal.SIGALRM, self._before)
             self._before = None
+            with contextlib.suppress(RuntimeError):
+                asyncio.get_running_loop().set_task_factory(None)
 
     def run(self, conduct: Conduct, step: Callable[..., T], *arguments: Any) -> T:
         """Run one step.
@@ -136,6 +146,9 @@ class Watch:
         Raises:
             HeldError: it was interrupted.
         """
+        if self._since:  # a task that begins within the step that starts it
+            return step(*arguments)
+        self._conduct = conduct
         self._since = began = _now()
         if not self._armed:
             self.arm()
@@ -150,6 +163,11 @@ class Watch:
         """Have the timer ring."""
         self._armed = True
         signal.setitimer(signal.ITIMER_REAL, self._limit if seconds is None else seconds)
+
+    def _make_task(self, loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:
+        if self._since and self._conduct is not None and asyncio.iscoroutine(work):
+            work = cast("Coroutine[Any, Any, Any]", Stepped(work, self._conduct, self))
+        return asyncio.Task(work, loop=loop, **options)
 
     def _ring(self, _number: int, frame: FrameType | None) -> None:
         if self._before is None:
@@ -237,6 +255,9 @@ class Stepped:
     def close(self) -> None:
         """End it, wherever it is."""
         self._work.close()
+
+
+cast("ABCMeta", Coroutine).register(Stepped)  # so that a task takes it
 
 
 def _end(work: Coroutine[Any, Any, Any], error: BaseException) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -171,13 +172,14 @@ def _names(boundary: Boundary, environment: Mapping[str, str]) -> dict[str, str]
     }
     names.setdefault(str(Path(__file__).resolve().parents[2]), "the installed packages")
     for path, name in ((".", "the working folder"), (environment.get("HOME", "/"), "the home folder")):
-        if os.path.realpath(path) not in NAMED:
-            names.setdefault(os.path.realpath(path), name)
+        with contextlib.suppress(FileNotFoundError):  # the working folder is gone
+            if os.path.realpath(path) not in NAMED:
+                names.setdefault(os.path.realpath(path), name)
     return dict(sorted(names.items(), key=lambda item: -len(item[0])))
 
 
 def _folders(paths: list[str]) -> Iterator[str]:
-    return (real for path in paths if Path(real := os.path.realpath(path)).is_dir())
+    return (real for path in paths if os.path.isdir(real := os.path.realpath(path)))  # noqa: PTH112  # a path too long is none
 
 
 def _real(paths: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import time
@@ -134,7 +135,10 @@ class _Json(logging.Formatter):
         }
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
-        return to_json(entry, fallback=str, inf_nan_mode="strings").decode()
+        try:
+            return to_json(entry, fallback=str, inf_nan_mode="strings").decode()
+        except ValueError:  # a path in some other encoding, which UTF-8 cannot state
+            return json.dumps(entry, default=str)
 
 
 class _Pretty(logging.Formatter):
