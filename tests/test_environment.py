@@ -114,12 +114,15 @@ FOLDERS = [
         [Folder("work", "/srv/work", writable=True), Folder("notes", "/home/me/notes", writable=False)],
     ),
     ("main=/srv/a=b:rw", "bind", "rw", [Folder("main", "/srv/a=b", writable=True)]),
-    ("/", "bind", "ro", [Folder("root", "/", writable=False)]),
     ("/var/lib/kept, really", "volume", "rw", [Folder("kept, really", "/var/lib/kept, really", writable=True)]),
     ("/var/lib/kept", "volume", "ro", [Folder("kept", "/var/lib/kept", writable=False)]),
     ("  ", "bind", "ro", []),
 ]
 WRONG = [
+    ("/", "bind", "ro", "the machine itself"),
+    ("/proc/self", "bind", "ro", "the machine itself"),
+    ("//", "volume", "rw", "the machine itself"),
+    ("x=/dev:rw", "bind", "rw", "the machine itself"),
     ("work", "bind", "rw", "must hold absolute paths"),
     ("~/work", "bind", "rw", "must hold absolute paths"),
     ("name=work", "bind", "rw", "must hold absolute paths"),

@@ -24,6 +24,7 @@ FLOORS = [
         "errands",
         "containment.steps",
         "containment.breaker",
+        "containment.echo",
         "containment.lanes",
         "containment.modes",
         "containment.orphans",

@@ -32,7 +32,8 @@ def read_folders(mount: Mount, environment: Mapping[str, str]) -> tuple[Folder, 
     mode (`ro` by default) and, after the first, a name of its own.
 
     Raises:
-        SettingsError: a path is not absolute, a mode is none or wider than the mount declares, or two names are alike.
+        SettingsError: a path is not absolute, or is the machine's own (`/`, `/dev`, `/proc`, `/sys`); a mode is none or
+            wider than the mount declares; or two names are alike.
     """
     text = environment.get(mount.setting, "").strip()
     if not text:
@@ -59,4 +60,6 @@ def _folder(mount: Mount, word: str) -> Folder:
     if mode == "rw" and mount.mode == "ro":
         raise SettingsError(f"{mount.setting} asks for rw, but this cluster only reads there; leave :rw out")
     pure = PurePosixPath(path)
-    return Folder(name.strip() or pure.name or "root", str(pure), mode == "rw")
+    if not pure.name or pure.parts[1] in {"dev", "proc", "sys"}:
+        raise SettingsError(f"{mount.setting} names the machine itself; name a folder, such as /srv/work")
+    return Folder(name.strip() or pure.name, str(pure), mode == "rw")

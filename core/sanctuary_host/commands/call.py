@@ -61,7 +61,7 @@ async def _call(
     cluster: Cluster, zygote: Zygote, trail: Trail | None, name: str, arguments: Mapping[str, Any]
 ) -> Reply:
     audit = Audit(cluster, trail, "command") if trail is not None else None
-    async with trail.kept() if trail is not None else nullcontext(), Pool(zygote) as pool:
+    async with trail.kept() if trail is not None else nullcontext(), Pool(zygote, tell=_tell) as pool:
         try:
             with Watch() as watch:
                 calls = Calls(cluster, pool, audit=audit, watch=watch)
@@ -119,6 +119,11 @@ def _print(reply: Reply, *, as_json: bool) -> None:
         if text is None:
             text = f"[{block.get('type')} {block.get('mimeType', '')}]"
         print(paint(text, "red", sys.stderr) if reply.is_error else text, file=sys.stderr if reply.is_error else None)
+
+
+def _tell(printed: str) -> None:
+    """What the tool printed, on standard error."""
+    print(paint(printed, "dim", sys.stderr), file=sys.stderr)
 
 
 class _Teller:

@@ -15,6 +15,7 @@ from typing import Any, Final, Self, TypeVar
 from sanctuary_host.calling import Voice
 from sanctuary_host.containment import wire
 from sanctuary_host.containment.connection import CrashError, Room, Worker, WornError
+from sanctuary_host.containment.echo import Echo, Teller, note
 from sanctuary_host.containment.lanes import Lane, Lanes
 from sanctuary_host.containment.zygote import Zygote
 
@@ -39,6 +40,11 @@ class UnsendableError(Exception):
 class Pool:
     """The workers of one process.
 
+    Args:
+        zygote: the fork server.
+        size: how many there are at most.
+        tell: hears what tools print in them; by default it is logged.
+
     Workers have rooms, one for each distribution and each amount of memory: nobody's code runs where somebody else's
     ran before, and the limit that a worker is born with is that of all its calls.
 
@@ -47,8 +53,10 @@ class Pool:
         fault: a sentence that says why there are no workers any more; empty as long as there are.
     """
 
-    def __init__(self, zygote: Zygote, size: int = SIZE) -> None:
+    def __init__(self, zygote: Zygote, size: int = SIZE, tell: Teller = note) -> None:
         self.fault = ""
+        self._tell = tell
+        self._echo: Echo | None = None
         self._zygote = zygote
         self._size = size
         self.lanes = Lanes(size)
@@ -64,6 +72,7 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._zygote.control.setblocking(False)  # noqa: FBT003  # the standard library's own order
         self._loop.add_reader(self._zygote.control.fileno(), self._read_news)
+        self._echo = Echo(self._zygote.printed, self._tell)
         return self
 
     async def __aexit__(self, *_exception: object) -> None:
@@ -73,6 +82,8 @@ class Pool:
         for worker in [*self._idle, *self._alive.values()]:
             worker.end()
         self._zygote.stop()
+        if self._echo is not None:
+            self._echo.end()
 
     @property
     def workers(self) -> int:

@@ -45,11 +45,13 @@ class Zygote:
     Attributes:
         pid: the keeper's process id.
         control: where workers are asked for, and deaths reported.
+        printed: the end of a pipe where what they print is read.
     """
 
-    def __init__(self, pid: int, control: socket.socket) -> None:
+    def __init__(self, pid: int, control: socket.socket, printed: int) -> None:
         self.pid = pid
         self.control = control
+        self.printed = printed
 
     @classmethod
     def start(cls, work: Work, sandbox: Sandbox | None = None) -> Zygote:
@@ -66,16 +68,19 @@ class Zygote:
             names = ", ".join(thread.name for thread in threading.enumerate() if thread is not threading.main_thread())
             raise RuntimeError(f"a plugin started threads at import ({names}); start them when they are first needed")
         host_end, server_end = socket.socketpair()
+        printed, printing = os.pipe()
+        os.set_blocking(printing, False)
         gc.collect()
         host = os.getpid()
 
         def keep() -> None:
             host_end.close()
-            _keep(server_end, work, sandbox, host)
+            _keep(server_end, printing, work, sandbox, host)
 
         pid = _fork(keep)
         server_end.close()
-        return cls(pid, host_end)
+        os.close(printing)
+        return cls(pid, host_end, printed)
 
     def spawn(self, connection: socket.socket, memory: int) -> None:
         """Have a worker forked that serves the other end of `connection`; its calls may add `memory` MiB to it."""
@@ -109,13 +114,13 @@ def _fork(child: Callable[[], None]) -> int:
         os._exit(1)
 
 
-def _keep(control: socket.socket, work: Work, sandbox: Sandbox | None, host: int) -> NoReturn:
+def _keep(control: socket.socket, printing: int, work: Work, sandbox: Sandbox | None, host: int) -> NoReturn:
     die_with(host)
     adopt_orphans()
     os.setsid()  # a terminal's Ctrl-C is for the host, which then ends its calls in order
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    _only_standard_files({control.fileno(), *(sandbox.descriptors if sandbox is not None else ())})
+    _only_standard_files(printing, {control.fileno(), *(sandbox.descriptors if sandbox is not None else ())})
     for name in [*os.environ]:
         if name not in KEPT_IN_WORKERS:
             del os.environ[name]
@@ -225,8 +230,13 @@ def _end_all(workers: Collection[int]) -> NoReturn:
     os._exit(0)
 
 
-def _only_standard_files(kept: Collection[int]) -> None:
-    """Close every inherited descriptor but the standard ones and `kept`; give standard input nothing to read."""
+def _only_standard_files(printing: int, kept: Collection[int]) -> None:
+    """Close every inherited descriptor but `kept`, give standard input nothing to read, and send what is printed along.
+
+    Not even standard error is the host's own: what is written there is the host's log, which no tool may forge or cut.
+    """
+    os.dup2(printing, 1)
+    os.dup2(printing, 2)
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     end = MOST if soft == resource.RLIM_INFINITY else min(soft, MOST)
     for below, above in itertools.pairwise([2, *sorted(kept), end]):
@@ -234,7 +244,6 @@ def _only_standard_files(kept: Collection[int]) -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    os.dup2(2, 1)
     # Whoever replaced these objects in the host did so for the host; here they are the descriptors again.
     sys.stdin = os.fdopen(0, "r", closefd=False)
     sys.stdout, sys.stderr = Output(1), Output(2)
