@@ -1,11 +1,11 @@
-"""Connections that ask nothing: cut after a while, and the first to go where there are too many."""
+"""The connections of one server: who says nothing is cut after a while, and who hangs up has no answer made for it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any, Final
 
 from aiohttp import web
@@ -21,7 +21,7 @@ SWEEP: Final = 5.0
 class Connections:
     """The connections of one server.
 
-    A request's body and the reading of its answer have limits of their own; this is for whoever connects and says
+    A request's body and the reading of its answer have limits of their own; these are for whoever connects and says
     nothing, or a header a minute, and would keep all descriptors of the process busy.
 
     Args:
@@ -32,21 +32,30 @@ class Connections:
         self._limits = limits
         self._asking: dict[Any, int] = {}
         self._silent: dict[Any, float] = {}
+        self._lost: dict[Any, Callable[[], object]] = {}
 
     @contextlib.contextmanager
     def asking(self, request: web.Request) -> Generator[None]:
-        """The connection of `request` is not silent meanwhile."""
+        """The connection of `request` is not silent meanwhile; losing it cancels the task that answers."""
         connection = request.protocol
         self._silent.pop(connection, None)
         self._asking[connection] = self._asking.get(connection, 0) + 1
+        if (task := asyncio.current_task()) is not None:
+            self._lost[connection] = task.cancel
         try:
             yield
         finally:
-            self._asking[connection] -= 1
-            if not self._asking[connection]:
-                del self._asking[connection]
-                if connection.transport is not None:
-                    self._silent[connection] = asyncio.get_running_loop().time()
+            self._lost.pop(connection, None)
+            if connection in self._asking:
+                self._asking[connection] -= 1
+                if not self._asking[connection]:
+                    del self._asking[connection]
+                    if connection.transport is not None:
+                        self._silent[connection] = asyncio.get_running_loop().time()
+
+    def outlive(self, request: web.Request, lost: Callable[[], object]) -> None:
+        """Have the task that answers `request` go on though the connection is lost, which calls `lost` alone."""
+        self._lost[request.protocol] = lost
 
     def accepted(self, server: web.Server) -> asyncio.BaseProtocol:
         """The protocol of a connection that was just accepted; the one that is silent for longest makes room."""
@@ -55,9 +64,9 @@ class Connections:
         while len(self._asking) + len(self._silent) >= self._limits.connections and self._silent:
             logger.info("cut off a silent connection to make room for another one")
             self._cut(next(iter(self._silent)))
-        connection: asyncio.BaseProtocol = server()
+        connection = server()
         self._silent[connection] = asyncio.get_running_loop().time()
-        return connection
+        return _Line(connection, self._hung_up)
 
     @contextlib.asynccontextmanager
     async def watched(self) -> AsyncGenerator[None]:
@@ -81,10 +90,40 @@ class Connections:
         for connection in [one for one, since in self._silent.items() if _is_closed(one, now - since)]:
             del self._silent[connection]
 
+    def _hung_up(self, connection: Any) -> None:
+        self._asking.pop(connection, None)
+        if (lost := self._lost.pop(connection, None)) is not None:
+            lost()
+
     def _cut(self, connection: Any) -> None:
         self._silent.pop(connection, None)
         if connection.transport is not None:
             connection.transport.abort()
+
+
+class _Line(asyncio.Protocol):
+    """Hands everything on to aiohttp, and tells when the connection is lost.
+
+    By itself, aiohttp can only cancel all that it answers or nothing.
+    """
+
+    def __init__(self, connection: web.RequestHandler, lost: Callable[[Any], None]) -> None:
+        self._connection = connection
+        self._lost = lost
+        # As they come so often.
+        self.data_received = connection.data_received  # type: ignore[method-assign]
+        self.pause_writing = connection.pause_writing  # type: ignore[method-assign]
+        self.resume_writing = connection.resume_writing  # type: ignore[method-assign]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._connection.connection_made(transport)
+
+    def eof_received(self) -> None:
+        self._connection.eof_received()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._connection.connection_lost(exc)
+        self._lost(self._connection)
 
 
 def _is_closed(connection: Any, silent: float) -> bool:

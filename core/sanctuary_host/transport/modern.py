@@ -66,7 +66,7 @@ class Modern:
         exchange = Exchange(request, {}, self._limits, streams=streams)
         dispatch = Dispatch(message, exchange, correlation=correlation_of(request.headers.get(CORRELATION_ID)))
         try:
-            # In the request's own task, which aiohttp cancels when the client hangs up.
+            # In the request's own task, which is cancelled when the client hangs up.
             reply = await self._kernel.exchange(dispatch, message, route)
             return await exchange.reply(reply, http_status(reply))
         finally:

@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 from mcp_types import DEFAULT_NEGOTIATED_VERSION
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
+from sanctuary_host.transport.connections import Connections
 from sanctuary_host.transport.dispatch import Dispatch
 from sanctuary_host.transport.exchange import Exchange
 from sanctuary_host.transport.guard import CORRELATION_ID, PROTOCOL_VERSION, SESSION_ID, Guard, accepts
@@ -31,15 +32,26 @@ class Streamable:
         guard: who may send them.
         limits: how many and for how long.
         modern: where requests of newer versions go.
+        connections: who tells when a client hangs up.
         stateless: without sessions; each request then stands for itself.
     """
 
-    def __init__(self, kernel: Kernel, guard: Guard, limits: Limits, modern: Modern, *, stateless: bool) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        guard: Guard,
+        limits: Limits,
+        modern: Modern,
+        connections: Connections,
+        *,
+        stateless: bool,
+    ) -> None:
         self.table = Table(limits)
         self._kernel = kernel
         self._guard = guard
         self._limits = limits
         self._modern = modern
+        self._connections = connections
         self._stateless = stateless
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -112,14 +124,21 @@ class Streamable:
         exchange = Exchange(request, {SESSION_ID: session.id}, self._limits, streams=streams)
         dispatch = session.begin(message, exchange, correlation_of(request.headers.get(CORRELATION_ID)))
         session.holds += 1
-        try:
-            # A client that is gone has not cancelled anything in these versions: what runs in a task runs on.
-            task = asyncio.create_task(session.serve(dispatch, message))
-            return await exchange.reply(await asyncio.shield(task))
-        finally:
+        holds = True
+
+        def let_go() -> None:
+            nonlocal holds
             exchange.abandon()
-            session.holds -= 1
+            session.holds -= holds
             session.used = asyncio.get_running_loop().time()
+            holds = False
+
+        # A client that is gone has not cancelled anything in these versions.
+        self._connections.outlive(request, let_go)
+        try:
+            return await exchange.reply(await session.serve(dispatch, message))
+        finally:
+            let_go()
 
     async def _alone(
         self, request: web.Request, message: Message, version: str, *, streams: bool
@@ -137,9 +156,9 @@ class Streamable:
         dispatch = Dispatch(message, exchange, correlation=correlation_of(request.headers.get(CORRELATION_ID)))
         if instant:
             return await exchange.reply(await self._kernel.stateless(dispatch, message, version))
+        self._connections.outlive(request, exchange.abandon)
         try:
-            task = asyncio.create_task(self._kernel.stateless(dispatch, message, version))
-            return await exchange.reply(await asyncio.shield(task))
+            return await exchange.reply(await self._kernel.stateless(dispatch, message, version))
         finally:
             exchange.abandon()
 

@@ -57,9 +57,10 @@ class Endpoints:
         self.kernel = kernel
         self.limits = limits
         guard = Guard(token, allowed_hosts, limits)
-        self.streamable = Streamable(kernel, guard, limits, Modern(kernel, guard, limits), stateless=stateless)
-        self.sse = Sse(kernel, guard, limits)
         self.connections = Connections(limits)
+        modern = Modern(kernel, guard, limits)
+        self.streamable = Streamable(kernel, guard, limits, modern, self.connections, stateless=stateless)
+        self.sse = Sse(kernel, guard, limits)
         self.health = Health(kernel, guard, lambda: len(self.streamable.table) + len(self.sse), witness)
 
     def application(self) -> web.Application:
@@ -150,7 +151,7 @@ async def serving(
     endpoints = Endpoints(
         kernel, token=token, allowed_hosts=allowed_hosts, stateless=stateless, limits=limits, witness=witness
     )
-    runner = web.AppRunner(endpoints.application(), handler_cancellation=True, access_log=None, shutdown_timeout=GRACE)
+    runner = web.AppRunner(endpoints.application(), access_log=None, shutdown_timeout=GRACE)
     await runner.setup()
     try:
         server = runner.server
