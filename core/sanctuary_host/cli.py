@@ -192,15 +192,20 @@ def _stdout_kept_clean() -> Generator[None]:
         os.close(output)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Looks for what is installed only where it is to be told."""
+
+    def format_help(self) -> str:
+        self.epilog = EPILOG.format(installed=", ".join(installed()) or "none")
+        return super().format_help()
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="sanctuary-host",
-        description=DESCRIPTION,
-        epilog=EPILOG.format(installed=", ".join(installed()) or "none"),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = _Parser(
+        prog="sanctuary-host", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"sanctuary-host {version(DISTRIBUTION)}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=argparse.ArgumentParser)
     commands.add_parser("serve", help="serve the cluster (what happens without a command)")
     tools = commands.add_parser("tools", help="list the cluster's tools, or show one with its parameters")
     tools.add_argument("tool", nargs="?", help="the tool to show")

@@ -140,10 +140,8 @@ def load(name: str, environment: Mapping[str, str] | None = None, trust: frozens
     cluster = Cluster(name)
     trusted = frozenset(_canonical(distribution) for distribution in {DISTRIBUTION, *trust})
     modules: list[tuple[EntryPoint, str, dict[str, Callable[..., Any]]]] = []
-    for entry in sorted(
-        found, key=lambda entry: (_distribution(entry) != DISTRIBUTION, _distribution(entry), entry.name)
-    ):
-        distribution = _distribution(entry)
+    named = [(_distribution(entry), entry) for entry in found]
+    for distribution, entry in sorted(named, key=lambda one: (one[0] != DISTRIBUTION, one[0], one[1].name)):
         if name in CLOSED and distribution not in trusted:
             cluster.faults.append(
                 f"plugin {entry.name} (from {distribution}) was left out: only trusted distributions may join {name}; "

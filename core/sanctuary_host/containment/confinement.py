@@ -50,7 +50,7 @@ class Confinement:
         if level == "off":
             return cls(boundary, level, None, None)
         worker = Sandbox(grants.of_worker(boundary, environment))
-        made = cls(boundary, level, worker, Sandbox(grants.of_host(boundary, environment)))
+        made = cls(boundary, level, worker, Sandbox(grants.of_host(boundary, environment, worker.grants)))
         for sentence in made.notes:
             logger.warning("The boundary: %s", sentence, extra={"fields": {"event": "boundary"}})
         made._lack(*made.missing)

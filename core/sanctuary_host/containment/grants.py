@@ -101,14 +101,19 @@ def of_worker(boundary: Boundary, environment: Mapping[str, str]) -> Grants:
     )
 
 
-def of_host(boundary: Boundary, environment: Mapping[str, str]) -> Grants:
+def of_host(boundary: Boundary, environment: Mapping[str, str], worker: Grants | None = None) -> Grants:
     """What the host's own process may touch: what its workers may, as coroutines of trusted packs run there, and what
     serving takes.
+
+    Args:
+        boundary: the cluster's.
+        environment: where mounts' and servers' settings are read from.
+        worker: what its workers may touch, where that is known already.
 
     Raises:
         SettingsError: a mount's or server's setting does not fit.
     """  # noqa: D205  # one sentence
-    worker = of_worker(boundary, environment)
+    worker = worker or of_worker(boundary, environment)
     collectors = () if environment.get("OTEL_SDK_DISABLED") == "true" else COLLECTORS
     addresses = _addresses(("GATEWAY_URL", *collectors, *boundary.backends), environment)
     read = [*worker.read, *OWN_PROCESS]

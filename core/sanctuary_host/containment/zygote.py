@@ -70,7 +70,6 @@ class Zygote:
         host_end, server_end = socket.socketpair()
         printed, printing = os.pipe()
         os.set_blocking(printing, False)
-        gc.collect()
         host = os.getpid()
 
         def keep() -> None:
