@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import logging
 import os
+import sys
 from collections.abc import Callable
 from typing import Final
 
 logger = logging.getLogger(__name__)
 
-PIECE: Final = 8 * 1024
-"""Bytes that make one record."""
-PAUSE: Final = 0.05
-"""Seconds between two records, in which whatever does not fit into the pipe is dropped by those who print it."""
-LAST: Final = 8
-"""Records that are made at the end of what is left: a pipe holds no more."""
+SHOWN: Final = 8 * 1024
+"""Bytes that make one record; what else was printed with them is dropped."""
+ROOM: Final = 1024 * 1024
+"""Bytes that the pipe holds, where the kernel allows it: programs that print much wait for nobody."""
+PAUSE: Final = 0.02
+"""Seconds between two records, which cost the loop a fraction of a millisecond each."""
 Teller = Callable[[str], None]
 
 
@@ -39,6 +41,9 @@ class Echo:
         self._loop = asyncio.get_running_loop()
         self._pause: asyncio.TimerHandle | None = None
         os.set_blocking(descriptor, False)
+        if sys.platform == "linux":
+            with contextlib.suppress(OSError):  # all pipes of a user may hold so much and no more
+                fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, ROOM)
         self._listen()
 
     def end(self) -> None:
@@ -46,9 +51,7 @@ class Echo:
         if self._pause is not None:
             self._pause.cancel()
         self._loop.remove_reader(self._descriptor)
-        for _ in range(LAST):
-            if not self._read():
-                break
+        self._read()
         os.close(self._descriptor)
 
     def _listen(self) -> None:
@@ -63,7 +66,7 @@ class Echo:
         """Repeat one piece; whether there may be more."""
         data = b""
         with contextlib.suppress(BlockingIOError):
-            data = os.read(self._descriptor, PIECE)
-        if text := data.decode("utf-8", "replace").strip():
-            self._tell(text)
+            data = os.read(self._descriptor, ROOM)
+        if text := data[:SHOWN].decode("utf-8", "replace").strip():
+            self._tell(f"{text} … and {len(data) - SHOWN:,} bytes more" if len(data) > SHOWN else text)
         return bool(data)

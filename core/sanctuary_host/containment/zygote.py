@@ -69,7 +69,6 @@ class Zygote:
             raise RuntimeError(f"a plugin started threads at import ({names}); start them when they are first needed")
         host_end, server_end = socket.socketpair()
         printed, printing = os.pipe()
-        os.set_blocking(printing, False)
         host = os.getpid()
 
         def keep() -> None:
