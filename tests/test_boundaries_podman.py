@@ -112,7 +112,7 @@ async def start(*words: str) -> asyncio.subprocess.Process:
     }
     pipe = asyncio.subprocess.PIPE
     return await asyncio.create_subprocess_exec(
-        "podman", *words, env={**os.environ, **private}, stdin=pipe, stdout=pipe, stderr=pipe
+        "podman", *words, env={**os.environ, **private}, cwd=CACHE, stdin=pipe, stdout=pipe, stderr=pipe
     )
 
 
