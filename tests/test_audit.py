@@ -420,14 +420,14 @@ async def test_a_container_without_a_place_for_it_says_what_to_set(vault: Any, t
 
 
 @pytest.mark.parametrize(
-    "path", ["{0}/a.jsonl", "{0}/deep/a.jsonl", "{0}/../root/a.jsonl", "{0}-link/a.jsonl", "relative"]
+    "path", ["{0}/a.jsonl", "{0}/deep/a.jsonl", "{0}/../granted/a.jsonl", "{0}-link/a.jsonl", "relative"]
 )
 async def test_a_trail_that_the_clusters_own_tools_could_write_is_refused_at_start(
     path: str, vault: Any, tmp_path: Path
 ) -> None:
-    root = tmp_path / "root"
+    root = tmp_path / "granted"
     root.mkdir()
-    (tmp_path / "root-link").symlink_to(root)
+    (tmp_path / "granted-link").symlink_to(root)
     with pytest.raises(NotServingError, match="SANCTUARY_AUDIT"):
         async with vault(SANCTUARY_AUDIT=path.format(root), VAULT_ROOT=f"{root}:rw"):
             pass

@@ -26,6 +26,7 @@ FLOORS = [
         "containment.breaker",
         "containment.echo",
         "containment.lanes",
+        "containment.libc",
         "containment.modes",
         "containment.orphans",
     },

@@ -24,10 +24,10 @@ from sanctuary_host.containment.confinement import Confinement
 from sanctuary_host.containment.output import Output
 from sanctuary_host.containment.sandbox import SandboxError
 from sanctuary_host.containment.witness import Witness
-from sanctuary_host.containment.zygote import Zygote
+from sanctuary_host.containment.zygote import ThreadsError, Zygote
 from sanctuary_host.jobs import work_of
 from sanctuary_host.observe import logs
-from sanctuary_host.plugins import DISTRIBUTION, Cluster, UnknownClusterError, installed, load
+from sanctuary_host.plugins import DISTRIBUTION, UnknownClusterError, installed, load
 from sanctuary_host.settings import SettingsError
 
 USAGE_STATUS: Final = 2
@@ -53,7 +53,7 @@ def main(environment: Mapping[str, str], words: Sequence[str] | None = None) -> 
     options = _parser().parse_args(words)
     try:
         return _run(options, environment)
-    except (SandboxError, SettingsError, UnknownClusterError, UsageError) as error:
+    except (SandboxError, SettingsError, ThreadsError, UnknownClusterError, UsageError) as error:
         print(f"sanctuary-host: {error}", file=sys.stderr)
         return USAGE_STATUS
     except BrokenPipeError:  # the reader of our output left, as `head` does
@@ -112,7 +112,7 @@ def _serve(config: Config, environment: Mapping[str, str]) -> int:
     listener = _listen(config)
     confinement = Confinement.prepare(cluster.boundary, environment, config.sandbox)
     witness = Witness(confinement, environment, contained=config.container)
-    zygote = _zygote(cluster, confinement)
+    zygote = Zygote.start(work_of(cluster), confinement.worker)
     # Read only now: the workers forked above know nothing of it.
     config = with_secrets(config, environment)
     os.environ.update({name: value for name, value in environment.items() if name.startswith("OTEL_")})
@@ -131,13 +131,6 @@ def _serve(config: Config, environment: Mapping[str, str]) -> int:
     else:
         asyncio.run(app.serve_http(config, cluster, zygote, listener, environment, witness, trail))
     return 0
-
-
-def _zygote(cluster: Cluster, confinement: Confinement) -> Zygote:
-    try:
-        return Zygote.start(work_of(cluster), confinement.worker)
-    except RuntimeError as error:
-        raise SettingsError(str(error)) from None
 
 
 def _listen(config: Config) -> socket.socket | None:

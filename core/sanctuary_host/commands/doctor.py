@@ -23,7 +23,6 @@ from sanctuary_host.containment.witness import Witness
 from sanctuary_host.containment.zygote import Zygote
 from sanctuary_host.jobs import MEMORY, work_of
 from sanctuary_host.plugins import Cluster
-from sanctuary_host.settings import SettingsError
 
 LABEL: Final = 11
 """Columns of the first column."""
@@ -43,7 +42,8 @@ def examine(cluster: Cluster, config: Config, environment: Mapping[str, str], *,
         The exit status: 0 where it is confined and its plugins are sound, 1 where not.
 
     Raises:
-        SettingsError: a setting does not fit, or a plugin started threads.
+        SettingsError: a setting does not fit.
+        ThreadsError: a plugin started threads at import.
     """
     refused = ""
     try:
@@ -52,10 +52,7 @@ def examine(cluster: Cluster, config: Config, environment: Mapping[str, str], *,
         refused = str(error)
         confinement = Confinement.prepare(cluster.boundary, environment, "best-effort")
     witness = Witness(confinement, environment, contained=config.container)
-    try:
-        zygote = Zygote.start(work_of(cluster), confinement.worker)
-    except RuntimeError as error:
-        raise SettingsError(str(error)) from None
+    zygote = Zygote.start(work_of(cluster), confinement.worker)
     try:
         confinement.seal_host()
     except SandboxError as error:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from sanctuary_host.containment.libc import call_kernel
 from sanctuary_host.containment.syscalls import AUDIT, NEWEST, SECCOMP
 
 MODE_FILTER: Final = 1
@@ -157,9 +158,5 @@ def _tree(segments: list[tuple[int, Block]]) -> Block:
 
 
 def _seccomp(machine: str, operation: int, flags: int, argument: object) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    number = ctypes.c_long(SECCOMP[machine])
-    result = libc.syscall(number, ctypes.c_uint(operation), ctypes.c_uint(flags), argument)
-    if result != 0:  # a positive one is the id of a thread that cannot follow
-        code = ctypes.get_errno() if result < 0 else errno.EBUSY
-        raise OSError(code, os.strerror(code))
+    if call_kernel(SECCOMP[machine], ctypes.c_uint(operation), ctypes.c_uint(flags), argument) != 0:
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))  # the id of a thread that cannot follow

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
-import os
 from collections.abc import Mapping
 from typing import Final, Self
 
 from sanctuary_host.boundary import Boundary
 from sanctuary_host.config import Sandbox as Level
-from sanctuary_host.containment import grants
+from sanctuary_host.containment import grants, libc
+from sanctuary_host.containment.probe import threads
 from sanctuary_host.containment.sandbox import Sandbox, SandboxError
 
 logger = logging.getLogger(__name__)
@@ -66,8 +65,8 @@ class Confinement:
             return
         # From here on, other processes of the same user can neither read its memory nor trace it.
         if self.host.kernel.system == "linux":
-            ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-        if self.host.kernel.landlock and (others := _threads() - 1) > 0:
+            libc.call("prctl", PR_SET_DUMPABLE, 0, 0, 0, 0)
+        if self.host.kernel.landlock and (others := threads() - 1) > 0:
             self._lack(
                 f"{others} threads that a library started at import may open any file; start them when they are "
                 "first needed (OPENBLAS_NUM_THREADS=1 keeps OpenBLAS from it)"
@@ -82,10 +81,3 @@ class Confinement:
             )
         for sentence in sentences:
             logger.warning("Not confined: %s", sentence, extra={"fields": {"event": "sandbox"}})
-
-
-def _threads() -> int:
-    try:
-        return len(os.listdir("/proc/self/task"))  # noqa: PTH208  # /proc
-    except OSError:
-        return 1

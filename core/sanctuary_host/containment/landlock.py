@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import errno
 import os
 import stat
 import struct
 from typing import Final
 
 from sanctuary_host.containment.grants import Grants
+from sanctuary_host.containment.libc import call_kernel
 from sanctuary_host.containment.syscalls import LANDLOCK_ADD_RULE, LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF
 
 VERSION: Final = 1
@@ -47,8 +47,6 @@ NETWORK: Final = 4
 SCOPES: Final = 6
 """The version from which on it keeps signals and abstract sockets in."""
 
-_libc = ctypes.CDLL(None, use_errno=True)
-
 
 def version() -> int:
     """The version of Landlock's interface (its ABI) that this kernel has.
@@ -56,7 +54,7 @@ def version() -> int:
     Raises:
         OSError: it has none; the number says why: ENOSYS not built in, EOPNOTSUPP switched off, EPERM kept away.
     """
-    return _call(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(VERSION))
+    return call_kernel(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(VERSION))
 
 
 def make_ruleset(grants: Grants, abi: int) -> int:
@@ -76,14 +74,14 @@ def make_ruleset(grants: Grants, abi: int) -> int:
         scopes = ABSTRACT_SOCKETS if grants.signals else ABSTRACT_SOCKETS | SIGNALS
     size = 8 if abi < NETWORK else 16 if abi < SCOPES else 24
     asked = struct.pack("=QQQ", files, network, scopes)[:size]
-    ruleset = _call(LANDLOCK_CREATE_RULESET, asked, ctypes.c_size_t(size), ctypes.c_uint32(0))
+    ruleset = call_kernel(LANDLOCK_CREATE_RULESET, asked, ctypes.c_size_t(size), ctypes.c_uint32(0))
     try:
         for paths, rights in ((grants.read, READ), (grants.write, WRITE), (grants.execute, READ | EXECUTE)):
             for path in paths:
                 _add_path(ruleset, path, rights & files)
         for port in grants.ports or () if network else ():
             rule = struct.pack("=QQ", CONNECT_TCP, port)
-            _call(LANDLOCK_ADD_RULE, ruleset, ctypes.c_int(PORT), rule, ctypes.c_uint32(0))
+            call_kernel(LANDLOCK_ADD_RULE, ruleset, ctypes.c_int(PORT), rule, ctypes.c_uint32(0))
     except OSError:
         os.close(ruleset)
         raise
@@ -96,7 +94,7 @@ def restrict(ruleset: int) -> None:
     Raises:
         OSError: the kernel refuses.
     """
-    _call(LANDLOCK_RESTRICT_SELF, ruleset, ctypes.c_uint32(0))
+    call_kernel(LANDLOCK_RESTRICT_SELF, ruleset, ctypes.c_uint32(0))
 
 
 def _add_path(ruleset: int, path: str, rights: int) -> None:
@@ -108,14 +106,6 @@ def _add_path(ruleset: int, path: str, rights: int) -> None:
         if not stat.S_ISDIR(os.fstat(place).st_mode):
             rights &= OF_FILES
         rule = struct.pack("=Qi", rights, place)
-        _call(LANDLOCK_ADD_RULE, ruleset, ctypes.c_int(BENEATH), rule, ctypes.c_uint32(0))
+        call_kernel(LANDLOCK_ADD_RULE, ruleset, ctypes.c_int(BENEATH), rule, ctypes.c_uint32(0))
     finally:
         os.close(place)
-
-
-def _call(number: int, *arguments: object) -> int:
-    result = int(_libc.syscall(ctypes.c_long(number), *arguments))
-    if result < 0:
-        code = ctypes.get_errno() or errno.EIO
-        raise OSError(code, os.strerror(code))
-    return result

@@ -16,6 +16,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sanctuary_host.containment import libc
+
 Can = bool | None
 """Whether something is possible; `None` where it cannot be told here."""
 
@@ -164,8 +166,16 @@ def answer(question: Question) -> Facts:
         seccomp=seccomp(),
         capabilities=capabilities(),
         user=os.geteuid(),
-        threads=_threads() - 1,
+        threads=threads() - 1,
     )
+
+
+def threads() -> int:
+    """How many threads this process has, those of libraries included; 1 where it cannot be told, as in a worker."""
+    try:
+        return len(os.listdir("/proc/self/task"))  # noqa: PTH208  # names are all that is wanted
+    except OSError:
+        return 1
 
 
 def no_new_privileges() -> Can:
@@ -185,7 +195,7 @@ def capabilities() -> int | None:
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; the lower halves and then the upper ones
     try:
-        _checked("capget", header, sets)
+        libc.call("capget", header, sets)
     except OSError:
         return None
     return sets[0].bit_count() + sets[3].bit_count()
@@ -215,7 +225,7 @@ def _can_look_into(pid: int) -> Can:
 
         local, remote = Vector(ctypes.addressof(ctypes.create_string_buffer(1)), 1), Vector(0, 1)
         copied = _can(
-            lambda: _checked("process_vm_readv", pid, ctypes.byref(local), ONE, ctypes.byref(remote), ONE, NONE),
+            lambda: libc.call("process_vm_readv", pid, ctypes.byref(local), ONE, ctypes.byref(remote), ONE, NONE),
             frozenset({errno.EFAULT}),
         )
     return _any(copied, _can(partial(_open, f"/proc/{pid}/environ")))
@@ -251,8 +261,8 @@ def _can_run_from_memory() -> Can:
         words = (ctypes.c_char_p * 2)(b"probe", None)
         path = f"/proc/self/fd/{descriptor}".encode()
         return _any(
-            _can(lambda: _checked("fexecve", descriptor, words, words), frozenset({errno.ENOEXEC})),
-            _can(lambda: _checked("execve", path, words, words), frozenset({errno.ENOEXEC})),
+            _can(lambda: libc.call("fexecve", descriptor, words, words), frozenset({errno.ENOEXEC})),
+            _can(lambda: libc.call("execve", path, words, words), frozenset({errno.ENOEXEC})),
         )
     except OSError:
         return None
@@ -294,13 +304,6 @@ def _can_write(folder: str) -> Can:
     return done
 
 
-def _threads() -> int:
-    try:
-        return len(os.listdir("/proc/self/task"))  # noqa: PTH208  # names are all that is wanted
-    except OSError:  # out of a worker's sight, which is forked with one
-        return 1
-
-
 def _is_there(path: str) -> bool:
     try:
         os.stat(path)  # noqa: PTH116  # a failure of any kind is a no
@@ -313,18 +316,6 @@ def _prctl(option: int) -> Can:
     if sys.platform != "linux":
         return None
     try:
-        return _checked("prctl", option, NONE, NONE, NONE, NONE) > 0
+        return libc.call("prctl", option, NONE, NONE, NONE, NONE) > 0
     except OSError:
         return None
-
-
-def _checked(name: str, *arguments: Any) -> int:
-    """Call a function of the C library; its failure is an OSError."""
-    function = getattr(ctypes.CDLL(None, use_errno=True), name, None)
-    if function is None:
-        raise OSError(errno.EOPNOTSUPP, f"this C library has no {name}")
-    result = int(function(*arguments))
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-    return result

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import struct
@@ -11,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Self
 
-from sanctuary_host.containment import bpf, landlock, modes, seccomp
+from sanctuary_host.containment import bpf, landlock, libc, modes, seccomp
 from sanctuary_host.containment.grants import Grants
 from sanctuary_host.containment.syscalls import SECCOMP
 
@@ -98,7 +97,8 @@ class Sandbox:
             return
         part = "no_new_privs"
         try:
-            _give_up_new_privileges()
+            # Without it the kernel takes neither from an ordinary user; and no program gets more rights than this one.
+            libc.call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
             if self._ruleset >= 0:
                 part = "Landlock"
                 landlock.restrict(self._ruleset)
@@ -110,13 +110,6 @@ class Sandbox:
                     modes.go_by_descriptors()
         except OSError as error:
             raise SandboxError(f"this process cannot be confined, as {part} fails: {error.strerror}") from None
-
-
-def _give_up_new_privileges() -> None:
-    """Without which the kernel takes neither from an ordinary user; and no program gets more rights than this one."""
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
 
 
 ABSENT: Final = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import locale
 import os
 import resource
@@ -15,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
 from sanctuary_host import calling
-from sanctuary_host.containment import wire
+from sanctuary_host.containment import libc, wire
 from sanctuary_host.containment.interpreter import interpreter
 from sanctuary_host.containment.sandbox import Sandbox
 
@@ -88,7 +87,7 @@ def adopt_orphans() -> None:
 
 def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+        libc.call("prctl", option, value, 0, 0, 0)
 
 
 class _Voice:

@@ -39,6 +39,10 @@ FAREWELL: Final = 1.0
 """Seconds in which the fork server ends whatever its workers started."""
 
 
+class ThreadsError(Exception):
+    """A plugin started threads at import; the message names them."""
+
+
 class Zygote:
     """The host's handle on its fork server.
 
@@ -62,11 +66,11 @@ class Zygote:
             sandbox: what confines each worker; `None` for nothing but the user's rights.
 
         Raises:
-            RuntimeError: the process has threads already, which a fork would leave half alive.
+            ThreadsError: the process has threads already, which a fork would leave half alive.
         """
         if threading.active_count() > 1:
             names = ", ".join(thread.name for thread in threading.enumerate() if thread is not threading.main_thread())
-            raise RuntimeError(f"a plugin started threads at import ({names}); start them when they are first needed")
+            raise ThreadsError(f"a plugin started threads at import ({names}); start them when they are first needed")
         host_end, server_end = socket.socketpair()
         printed, printing = os.pipe()
         host = os.getpid()
