@@ -15,7 +15,7 @@ PACKS = sorted(path for path in (ROOT / "plugins").glob("*/sanctuary_*") if path
 PUBLIC = {"sanctuary_host", "sanctuary_host.doors", "sanctuary_host.prompts", "sanctuary_host.resources"}
 
 FLOORS = [
-    {"boundary", "shapes", "calling", "content", "settings", "transport.shallow"},
+    {"boundary", "shapes", "calling", "content", "settings", "transport.shallow", "gateway.entry"},
     {
         "schemas",
         "folders",
@@ -52,7 +52,9 @@ FLOORS = [
     {"places"},
     {"calls"},
     {"transport"},
-    {"app"},
+    {"gateway.registrar"},
+    {"gateway"},
+    {"registrars", "app"},
     {"commands", "testing"},
     {"fleet"},
     {"cli"},

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from sanctuary_host.gateway.entry import Transport
 from sanctuary_host.settings import read_secret, read_settings
 
 Sandbox = Literal["require", "best-effort", "off"]
@@ -98,6 +99,73 @@ class Config(BaseModel):
             "`~/.local/state/sanctuary-host` (XDG_STATE_HOME). Nothing that the cluster's tools may write will do.",
         ),
     ] = ""
+    gateway_url: Annotated[
+        str,
+        Field(
+            validation_alias="GATEWAY_URL",
+            description="The gateway to register with, such as `http://sanctuary-gateway:4444`; unset, the server "
+            "serves without one.",
+        ),
+    ] = ""
+    api_token: Annotated[
+        SecretStr | None,
+        Field(
+            validation_alias="API_TOKEN",
+            description="What the server presents to the gateway as `Authorization: Bearer …` when it registers. Where "
+            "API_TOKEN_FILE names a file, it is read anew when the gateway refuses the token.",
+        ),
+    ] = None
+    registrar: Annotated[
+        str,
+        Field(
+            validation_alias="SANCTUARY_REGISTRAR",
+            description="The gateway's make: `contextforge`, `manifest` (a plain `POST /api/servers/register`), the "
+            "name of one that an installed distribution brings, or `auto`: whichever of the first two it is.",
+        ),
+    ] = "auto"
+    register_as: Annotated[
+        str,
+        Field(
+            validation_alias="SANCTUARY_REGISTER_AS",
+            pattern=r"^[A-Za-z0-9_.-]{1,64}$",
+            description="The server's name at the gateway, by default `sanctuary_CLUSTER`; servers that serve the same "
+            "cluster apart from each other need different ones.",
+        ),
+    ] = ""
+    register_transport: Annotated[
+        Transport,
+        Field(
+            validation_alias="SANCTUARY_REGISTER_TRANSPORT",
+            description="How the gateway is to speak with the server: `streamable-http` (`/mcp`) or `sse` (`/sse`).",
+        ),
+    ] = "streamable-http"
+    heartbeat: Annotated[
+        float,
+        Field(
+            validation_alias="SANCTUARY_HEARTBEAT",
+            ge=1,
+            le=3600,
+            description="Seconds between two looks at the gateway's copy, a fifth more or less at random.",
+        ),
+    ] = 60.0
+    splay: Annotated[
+        float,
+        Field(
+            validation_alias="SANCTUARY_SPLAY",
+            ge=0,
+            le=600,
+            description="Seconds within which, at random, the server first turns to the gateway, so that a whole fleet "
+            "does not do so at once.",
+        ),
+    ] = 10.0
+    deregister: Annotated[
+        Literal["leave", "deactivate"],
+        Field(
+            validation_alias="SANCTUARY_DEREGISTER",
+            description="What becomes of the gateway's entry when the server stops: `leave` it, so that the gateway "
+            "notices by itself and keeps all, or `deactivate` it, so that its tools vanish at once.",
+        ),
+    ] = "leave"
     log_level: Annotated[
         LogLevel,
         Field(validation_alias="SANCTUARY_LOG_LEVEL", description="The least severe records that are logged."),
@@ -132,6 +200,11 @@ class Config(BaseModel):
         host = f"sanctuary_{self.cluster}" if self.container else "127.0.0.1"
         return self.advertise_url.rstrip("/") or f"http://{host}:{port}"
 
+    @property
+    def server_name(self) -> str:
+        """What the gateway is to call the server."""
+        return self.register_as or f"sanctuary_{self.cluster}"
+
     def allowed_hosts(self) -> frozenset[str]:
         """The host names by which clients may address the server, beside those of the loopback interface."""
         names: set[str] = set()
@@ -163,7 +236,9 @@ def with_secrets(config: Config, environment: Mapping[str, str]) -> Config:
     Raises:
         SettingsError: the file that holds one cannot be read or is empty.
     """
-    if config.token is None:
-        return config
-    token = read_secret("SANCTUARY_TOKEN", environment)
-    return config.model_copy(update={"token": SecretStr(token) if token else None})
+    secrets_read = {
+        field: SecretStr(secret) if (secret := read_secret(variable, environment)) else None
+        for field, variable in (("token", "SANCTUARY_TOKEN"), ("api_token", "API_TOKEN"))
+        if getattr(config, field) is not None
+    }
+    return config.model_copy(update=secrets_read)
