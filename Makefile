@@ -34,8 +34,8 @@ $(GUESTS)/.installed: $(VENV)/.tested $(shell find examples/domain/src tests/fix
 	@$(call INSTALL,--no-deps --target $(GUESTS) ./examples/domain ./tests/fixtures/conformance ./tests/fixtures/intruder ./tests/fixtures/faults)
 	@touch $@
 
-up: $(STAMP) ## run every cluster as a local process until Ctrl-C
-	@exec $(BIN)/sanctuary-host up
+up: $(STAMP) ## run every cluster as a local process, and a gateway (not with GATEWAY=off), until Ctrl-C
+	@SANCTUARY_GATEWAY_HOME=$${SANCTUARY_GATEWAY_HOME:-$(CURDIR)/.cache/gateway} exec $(BIN)/sanctuary-host up
 
 test: lint unit ## install and run all checks and tests
 
