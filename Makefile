@@ -45,9 +45,10 @@ lint: $(VENV)/.tested ## style and types
 	@$(BIN)/mypy
 	@$(BIN)/pyright
 
-interop: $(VENV)/.tested ## install the foreign clients that the tests drive, and podman
+interop: $(VENV)/.tested ## install the foreign clients and the gateway that the tests drive, and podman
 	@$(BIN)/python tests/interop/install || [ -z "$$CI" ]  # elsewhere than in CI, tests of what is missing are skipped
 	@$(BIN)/python tests/containers/install || [ -z "$$CI" ]  # as above
+	@$(BIN)/python tests/registration/install || [ -z "$$CI" ]  # as above
 
 unit: interop $(GUESTS)/.installed ## the tests alone
 	@PYTHONPATH=$(GUESTS) $(BIN)/pytest

@@ -6,7 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 from fake_gateway import FakeGateway
+from real_gateway import real, real_for_all
 from small_server import SmallServer
+
+__all__ = ["fake", "real", "real_for_all", "small"]
 
 
 @pytest.fixture
