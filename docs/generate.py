@@ -21,6 +21,7 @@ from sanctuary_host.config import Config
 from sanctuary_host.containment.pool import SIZE
 from sanctuary_host.containment.wire import LIMIT
 from sanctuary_host.environment import KEPT_IN_WORKERS
+from sanctuary_host.fleet.attached import FleetSettings
 from sanctuary_host.jobs import MEMORY, READY_SECONDS
 from sanctuary_host.observe.traces import VARIABLES
 from sanctuary_host.plugins import DISTRIBUTION, GROUP, Cluster, load
@@ -74,6 +75,7 @@ def settings_page(clusters: Sequence[Cluster]) -> str:
     for cluster in clusters:
         for model in settings_models(cluster):
             parts += [f"## The cluster `{cluster.name}`", settings_table(model, cluster.name)]
+    parts += ["## The fleet of `sanctuary-host up`", settings_table(FleetSettings, "SANCTUARY")]
     parts += ["## Variables of others", others_table(), "## Limits that are no settings", limits_table()]
     return "\n\n".join(parts) + "\n"
 

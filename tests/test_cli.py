@@ -177,7 +177,7 @@ async def test_what_a_plugin_prints_never_reaches_standard_output(
 async def test_up_runs_every_cluster_shows_a_table_and_stops_on_ctrl_c(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "sanctuary_host", "up"),
-        env={**os.environ, "SANCTUARY_LOG_LEVEL": "ERROR", "SANCTUARY_DATA": str(tmp_path)},
+        env={**os.environ, "GATEWAY": "off", "SANCTUARY_LOG_LEVEL": "ERROR", "SANCTUARY_DATA": str(tmp_path)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
@@ -203,7 +203,7 @@ async def test_up_runs_every_cluster_shows_a_table_and_stops_on_ctrl_c(tmp_path:
 def _up(site: Path) -> Any:
     return asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "sanctuary_host", "up"),
-        env={**os.environ, "SANCTUARY_LOG_LEVEL": "ERROR", "PYTHONPATH": str(site)},
+        env={**os.environ, "GATEWAY": "off", "SANCTUARY_LOG_LEVEL": "ERROR", "PYTHONPATH": str(site)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )

@@ -127,27 +127,39 @@ class RealGateway:
     async def client(self, path: str = "/mcp") -> AsyncIterator[Client]:
         """The official client, connected to the gateway with a token of the least that does for the path."""
         permissions = CLIENTS if path == "/mcp" else None  # see CLIENTS on the others
-        headers = {"Authorization": f"Bearer {self.home.secrets.token(permissions, 600)}"}
-        if path.endswith("/sse"):
-            async with Client(sse_client(f"{self.url}{path}", headers=headers), mode="legacy") as client:
-                yield client
-            return
-        async with (
-            httpx2.AsyncClient(headers=headers, timeout=30) as http,
-            Client(streamable_http_client(f"{self.url}{path}", http_client=http)) as client,
-        ):
+        async with connect(f"{self.url}{path}", self.home.secrets.token(permissions, 600)) as client:
             yield client
+
+
+@asynccontextmanager
+async def connect(url: str, token: str) -> AsyncIterator[Client]:
+    """The official client, connected to a gateway's `…/mcp` or `…/sse`."""
+    headers = {"Authorization": f"Bearer {token}"}
+    if url.endswith("/sse"):
+        async with Client(sse_client(url, headers=headers), mode="legacy") as client:
+            yield client
+        return
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=30) as http,
+        Client(streamable_http_client(url, http_client=http)) as client,
+    ):
+        yield client
+
+
+def need_program() -> None:
+    """Skip where the gateway is not installed; in CI it must be."""
+    if not is_installed(PROGRAM):
+        assert not os.environ.get("CI"), "the gateway is not installed: run tests/registration/install"
+        pytest.skip("the gateway is not installed: run tests/registration/install")
 
 
 @contextmanager
 def real_gateway(**settings: str) -> Iterator[RealGateway]:
     """A gateway that begins with nothing: `with real_gateway(RATE_LIMITING_ENABLED="true") as gateway`."""
-    if not is_installed(PROGRAM):
-        assert not os.environ.get("CI"), "the gateway is not installed: run tests/registration/install"
-        pytest.skip("the gateway is not installed: run tests/registration/install")
-    with TemporaryDirectory(prefix="sanctuary-gateway-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
-        with RealGateway(Path(folder), **settings) as gateway:
-            yield gateway
+    need_program()
+    place = MEMORY if os.access(MEMORY, os.W_OK) else None
+    with TemporaryDirectory(prefix="sanctuary-", dir=place) as folder, RealGateway(Path(folder), **settings) as gateway:
+        yield gateway
 
 
 @pytest.fixture(scope="session")

@@ -20,8 +20,8 @@ PYTHONS: Final = ((3, 11), (3, 14))
 """From the first up to before the second: what the package itself asks for."""
 LIMIT: Final = 900.0
 """Seconds that an installation may take; it is half a minute where the line is good."""
-OFFLINE: Final = ("Failed to establish a new connection", "NameResolutionError", "ConnectTimeoutError", "ProxyError")
-"""What pip says where it reaches nobody; its last word is then that there is no such package."""
+OFFLINE: Final = ("connection broken by", "Failed to establish a new connection", "error sending request", "dns error")
+"""What pip and uv say where they reach nobody; pip's last word is then that there is no such package."""
 
 
 class InstallError(Exception):
@@ -78,6 +78,7 @@ async def _install(folder: Path, environment: Mapping[str, str]) -> None:
     if uv := _uv():
         filled = [*uv, "pip", "install", "--compile-bytecode", "--python", python, PACKAGE]
         ways.insert(0, ([*bare, "--without-pip", folder], filled))
+    log.write_bytes(b"")
     try:
         async with asyncio.timeout(LIMIT):
             for make, fill in ways:
@@ -90,7 +91,7 @@ async def _install(folder: Path, environment: Mapping[str, str]) -> None:
 
 
 async def _run(command: list[str | Path], environment: Mapping[str, str], log: Path) -> bool:
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = await child.start(command, environment, output=output)
         try:
             return await process.wait() == 0
@@ -107,10 +108,10 @@ def _uv() -> list[str | Path]:
 
 def _reason(log: Path) -> str:
     text = log.read_text(encoding="utf-8", errors="replace")
-    if any(sign in text for sign in OFFLINE):
-        return "the package index cannot be reached"
     lines = [line.strip() for line in text.splitlines()]
     last = next((line for line in reversed(lines) if line), "the installer said nothing")
+    if "No matching distribution" in last and any(sign in text for sign in OFFLINE):
+        return "the package index cannot be reached"
     return last.removeprefix("ERROR: ").rstrip(".")[:300]
 
 

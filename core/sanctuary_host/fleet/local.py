@@ -17,6 +17,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from sanctuary_host.commands.table import paint, table
 from sanctuary_host.fleet import child
 from sanctuary_host.fleet.attached import Attached, attached
+from sanctuary_host.fleet.gateway import PORT
 from sanctuary_host.fleet.home import Home
 from sanctuary_host.plugins import installed
 from sanctuary_host.settings import read_secret
@@ -206,8 +207,10 @@ async def _print_gateway(members: list[Member], gateway: Attached, environment: 
     for member in members:
         if member.cluster == ASKED and member.registration in WELL:
             await _prove(member, gateway.url, gateway.home, environment)
-    token = gateway.home.client_token
-    print(f"\nGateway: {gateway.url}/mcp, with the token in {token}", flush=True)
+    taken = "" if gateway.url.endswith(f":{PORT}") else f" (port {PORT} is taken by another process)"
+    print(f"\nGateway  {gateway.url}/mcp{taken}", flush=True)
+    print(f"Token    in {gateway.home.client_token}", flush=True)
+    print("Clients  sanctuary-host config --mode gateway --client claude-code", flush=True)
 
 
 async def _prove(member: Member, url: str, home: Home, environment: Mapping[str, str]) -> None:
