@@ -134,7 +134,7 @@ class RealGateway:
 @asynccontextmanager
 async def connect(url: str, token: str) -> AsyncIterator[Client]:
     """The official client, connected to a gateway's `…/mcp` or `…/sse`."""
-    headers = {"Authorization": f"Bearer {token}"}
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     if url.endswith("/sse"):
         async with Client(sse_client(url, headers=headers), mode="legacy") as client:
             yield client
