@@ -72,6 +72,8 @@ async def serve_http(
             tracing=tracing,
             limits=replace(DEFAULTS, connections=_connections()),
             witness=witness,
+            advertised=config.advertise_url,
+            publish_as=config.publish_as,
         ),
     ):
         fields = {
