@@ -94,10 +94,8 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     logs.configure(level="CRITICAL", cluster=config.cluster)  # what went wrong is printed below
     with _stdout_kept_clean():
         cluster = load(config.cluster, environment, config.trust)
-    if command == "check":
-        return show.check(cluster, as_json=options.json)
-    if command == "doctor":
-        return doctor.examine(cluster, config, environment, as_json=options.json)
+    if command in {"check", "doctor", "manifest"}:
+        return _tell(options, cluster, config, environment)
     for fault in cluster.faults:
         print(f"sanctuary-host: {fault}", file=sys.stderr)
     if command == "tools":
@@ -107,6 +105,17 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     level = config.log_level if options.log else "CRITICAL"
     logs.configure(level=level, cluster=config.cluster, pretty=True, coloured=colours(sys.stderr))
     return call.call_tool(cluster, confinement, open_trail, options.tool, options.arguments, as_json=options.json)
+
+
+def _tell(options: argparse.Namespace, cluster: Cluster, config: Config, environment: Mapping[str, str]) -> int:
+    """Run a command that tells of a cluster and calls nothing of it."""
+    if options.command == "check":
+        return show.check(cluster, as_json=options.json)
+    if options.command == "doctor":
+        return doctor.examine(cluster, config, environment, as_json=options.json)
+    from sanctuary_host.commands import manifest  # noqa: PLC0415  # for start-up cost: it needs the protocol's names
+
+    return manifest.print_manifest(config, options.format)
 
 
 def _serve(config: Config, environment: Mapping[str, str]) -> int:
@@ -253,6 +262,10 @@ def _parser() -> argparse.ArgumentParser:
     verifying.add_argument("--head", metavar="HASH", default="", help="a hash from the host's log that it must hold")
     examined = commands.add_parser(
         "doctor", help="measure what really confines the cluster (or each of them); status 1 where anything is missing"
+    )
+    listed = commands.add_parser("manifest", help="print what a registry needs to list the server")
+    listed.add_argument(
+        "--format", choices=("server.json", "server-card"), default="server.json", help="server.json by default"
     )
     commands.add_parser("up", help="run every installed cluster as a local process until Ctrl-C")
     for command in (tools, check, called, probe, verifying, examined):
