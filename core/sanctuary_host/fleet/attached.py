@@ -104,11 +104,15 @@ class Attached:
 
     async def answer(self) -> None:
         """Wait until it answers; where it does not, `trouble` says why."""
-        if self.gateway is not None:
+        if self.gateway is not None and self.home is not None:
             try:
                 await self.gateway.answer()
+                # At its very first start it refuses good tokens for a moment; a new one is tried within seconds.
+                self.home.renew_tokens(at_once=True)
             except GatewayDownError as error:
                 self.trouble = f"it did not start: {error}"
+            except OSError as error:
+                self.trouble = f"{self.home.folder} cannot be written: {error.strerror}"
 
 
 @asynccontextmanager

@@ -110,13 +110,16 @@ class Home:
         """The file of the token with which clients list tools and call them."""
         return self.folder / "client.token"
 
-    def renew_tokens(self) -> None:
+    def renew_tokens(self, *, at_once: bool = False) -> None:
         """Replace those tokens that will not be good for long.
+
+        Args:
+            at_once: replace the servers' token in any case.
 
         Raises:
             OSError: they cannot be written.
         """
-        if _seconds_left(self.server_token) < SERVER_TOKEN_SECONDS / 2:
+        if at_once or _seconds_left(self.server_token) < SERVER_TOKEN_SECONDS / 2:
             _write_private(self.server_token, self.secrets.token(SERVERS, SERVER_TOKEN_SECONDS))
         if _seconds_left(self.client_token) < CLIENT_TOKEN_LEFT:
             _write_private(self.client_token, self.secrets.token(CLIENTS, CLIENT_TOKEN_SECONDS))
