@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import secrets
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from sanctuary_host import addresses
 from sanctuary_host.gateway.entry import Transport
-from sanctuary_host.settings import read_secret, read_settings
+from sanctuary_host.settings import SettingsError, read_secret, read_settings
 
 Sandbox = Literal["require", "best-effort", "off"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+SERVER_NAME: Final = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_.-]{1,64}")
+"""What stays apart once a gateway has made it a slug; of punctuation alone nothing would be left."""
 
 
 class Config(BaseModel):
@@ -51,7 +56,8 @@ class Config(BaseModel):
         Field(
             validation_alias="SANCTUARY_ADVERTISE_URL",
             description="The base URL under which others reach this server, whose host name it then answers to; "
-            "by default `http://sanctuary_CLUSTER:PORT` in a container and `http://127.0.0.1:PORT` elsewhere.",
+            "by default `http://sanctuary_CLUSTER:PORT` in a container and `http://127.0.0.1:PORT` elsewhere. In a "
+            "container it must hold a name, like every URL of a setting: no loopback name, no IP address.",
         ),
     ] = ""
     container: Annotated[
@@ -104,7 +110,8 @@ class Config(BaseModel):
         Field(
             validation_alias="GATEWAY_URL",
             description="The gateway to register with, such as `http://sanctuary-gateway:4444`; unset, the server "
-            "serves without one.",
+            "serves without one. It may have a path, but neither user nor password; in a container its host must be a "
+            "name: loopback is the container itself, and IP addresses change with every start.",
         ),
     ] = ""
     api_token: Annotated[
@@ -127,7 +134,6 @@ class Config(BaseModel):
         str,
         Field(
             validation_alias="SANCTUARY_REGISTER_AS",
-            pattern=r"^[A-Za-z0-9_.-]{1,64}$",
             description="The server's name at the gateway, by default `sanctuary_CLUSTER`; servers that serve the same "
             "cluster apart from each other need different ones.",
         ),
@@ -171,6 +177,16 @@ class Config(BaseModel):
         Field(validation_alias="SANCTUARY_LOG_LEVEL", description="The least severe records that are logged."),
     ] = "INFO"
 
+    @field_validator("register_as")
+    @classmethod
+    def _is_a_server_name(cls, name: str) -> str:
+        if name and not SERVER_NAME.fullmatch(name):
+            raise ValueError(
+                "must be a name of 1 to 64 letters, digits, _ . and -, with a letter or digit among them, such as "
+                "sanctuary_utils"
+            )
+        return name
+
     @model_validator(mode="after")
     def _hold_together(self) -> Config:
         faults: list[str] = []
@@ -184,8 +200,6 @@ class Config(BaseModel):
                 f"listening on {self.address} lets others call the tools: set SANCTUARY_TOKEN or SANCTUARY_TOKEN_FILE, "
                 "or SANCTUARY_ALLOW_ANONYMOUS=1 where the network itself keeps strangers out"
             )
-        if self.advertise_url and urlsplit(self.advertise_url).scheme not in {"http", "https"}:
-            faults.append("SANCTUARY_ADVERTISE_URL must be an http or https URL, such as http://sanctuary_utils:8000")
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -227,7 +241,16 @@ def read_config(environment: Mapping[str, str]) -> Config:
     def placeholder(name: str) -> str | None:
         return secrets.token_hex() if name in environment or f"{name}_FILE" in environment else None
 
-    return read_settings(Config, environment, "SANCTUARY", placeholder)
+    # Read here too, so that a start that fails for another reason tells of the addresses in the same breath.
+    contained = environment.get("SANCTUARY_CONTAINER", "").lower() in {"1", "true", "t", "yes", "y", "on"}
+    faults = addresses.faults_of(environment, contained=contained)
+    try:
+        config = read_settings(Config, environment, "SANCTUARY", placeholder)
+    except SettingsError as error:
+        faults.insert(0, str(error))
+    if faults:
+        raise SettingsError("; ".join(faults))
+    return config
 
 
 def with_secrets(config: Config, environment: Mapping[str, str]) -> Config:
