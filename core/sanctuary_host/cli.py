@@ -88,7 +88,7 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     with _stdout_kept_clean():
         cluster = load(config.cluster, environment, config.trust)
     if command == "check":
-        return show.check(cluster, as_json=options.json)
+        return show.check(cluster, config.server_name, as_json=options.json)
     if command == "doctor":
         return doctor.examine(cluster, config, environment, as_json=options.json)
     for fault in cluster.faults:

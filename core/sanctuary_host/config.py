@@ -247,7 +247,7 @@ def read_config(environment: Mapping[str, str]) -> Config:
     try:
         config = read_settings(Config, environment, "SANCTUARY", placeholder)
     except SettingsError as error:
-        faults.insert(0, str(error))
+        raise SettingsError("; ".join([str(error), *faults])) from None
     if faults:
         raise SettingsError("; ".join(faults))
     return config
