@@ -65,10 +65,8 @@ def main(environment: Mapping[str, str], words: Sequence[str] | None = None) -> 
 
 def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     command: str = options.command or "serve"
-    if command == "up":
-        from sanctuary_host.fleet import local  # noqa: PLC0415  # for start-up cost: only this command needs a client
-
-        return local.up(environment)
+    if command in {"up", "config"}:
+        return _run_of_fleet(command, options, environment)
     if command == "health":
         port = options.port or (int(text) if (text := environment.get("PORT", "")).isdecimal() else 0)
         if not port:
@@ -100,6 +98,16 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     level = config.log_level if options.log else "CRITICAL"
     logs.configure(level=level, cluster=config.cluster, pretty=True, coloured=colours(sys.stderr))
     return call.call_tool(cluster, confinement, open_trail, options.tool, options.arguments, as_json=options.json)
+
+
+def _run_of_fleet(command: str, options: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    if command == "up":
+        from sanctuary_host.fleet import local  # noqa: PLC0415  # for start-up cost: only this command needs a client
+
+        return local.up(environment)
+    from sanctuary_host.fleet import configure  # noqa: PLC0415  # for start-up cost
+
+    return configure.configure(options, environment)
 
 
 def _serve(config: Config, environment: Mapping[str, str]) -> int:
@@ -227,6 +235,30 @@ def _parser() -> argparse.ArgumentParser:
     examined = commands.add_parser(
         "doctor", help="measure what really confines the cluster (or each of them); status 1 where anything is missing"
     )
+    configured = commands.add_parser("config", help="print or install what an MCP client needs to reach the clusters")
+    configured.add_argument(
+        "--client", required=True, help="such as claude-code, claude-desktop, codex, cursor, vscode"
+    )
+    configured.add_argument(
+        "--mode",
+        choices=("gateway", "legacy"),
+        default="gateway",
+        help="all by way of the gateway at GATEWAY_URL (the default), or each cluster as a command of the client's",
+    )
+    configured.add_argument(
+        "--transport", choices=("http", "sse"), help="what to speak with the gateway; http by default"
+    )
+    configured.add_argument(
+        "--server", metavar="ID", default="", help="only what this virtual server of the gateway has"
+    )
+    configured.add_argument(
+        "--cluster", nargs="+", default=[], metavar="NAME", help="these clusters; by default CLUSTER, or all installed"
+    )
+    configured.add_argument("--portable", action="store_true", help="name the command without its path on this machine")
+    configured.add_argument(
+        "--install", action="store_true", help="put it into the client's file, keeping all else there"
+    )
+    configured.add_argument("--project", action="store_true", help="mean the file in this folder, not the user's own")
     commands.add_parser("up", help="run every installed cluster as a local process until Ctrl-C")
     for command in (tools, check, called, probe, verifying, examined):
         command.add_argument("--json", action="store_true", help="print JSON")
