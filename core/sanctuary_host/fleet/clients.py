@@ -95,6 +95,12 @@ def _codex(url: str, _: Transport) -> Object:
     return {"url": url, "bearer_token_env_var": TOKEN}
 
 
+def _gemini(url: str, transport: Transport) -> Object:
+    # A url without a type was SSE to older versions and is HTTP to newer ones; both know httpUrl.
+    way = {"httpUrl": url} if transport == "http" else {"url": url, "type": "sse"}
+    return {**way, **_header(f"${TOKEN}")}
+
+
 BRIDGED: Final = f"""\
 write it into a file that only you can read; Node.js translates:
   mkdir -p ~/{Path(TOKEN_FILE).parent} && (umask 077; printf %s "${TOKEN}" > ~/{TOKEN_FILE})"""
@@ -170,7 +176,7 @@ CLIENTS: Final[Mapping[str, Client]] = {
             "{home}/.gemini/settings.json",
             ".gemini/settings.json",
             _plain,
-            lambda url, transport: {"httpUrl" if transport == "http" else "url": url, **_header(f"${TOKEN}")},
+            _gemini,
         ),
         Client(
             "windsurf",

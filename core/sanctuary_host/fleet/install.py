@@ -16,7 +16,7 @@ from typing import Any, Final
 from sanctuary_host.fleet import jsontext, tomltext
 from sanctuary_host.fleet.clients import Client, Object, render
 from sanctuary_host.fleet.jsontext import BrokenError
-from sanctuary_host.shapes import is_object
+from sanctuary_host.shapes import is_array, is_object
 
 SIZE_LIMIT: Final = 64 * 1024 * 1024
 """Bytes; a file beyond it is no configuration."""
@@ -114,14 +114,20 @@ def _bytes_of(path: Path) -> bytes | None:
     return path.read_bytes()
 
 
+def _read(client: Client, text: str) -> Any:
+    return tomltext.read(text) if client.format == "toml" else jsontext.read(text, comments=client.format == "jsonc")
+
+
 def _edited(client: Client, text: str, content: Mapping[str, Any]) -> str | None:
     """The text with the content in it; `None` where it holds it already."""
     toml = client.format == "toml"
-    there: Any = tomltext.read(text) if toml else jsontext.read(text, comments=client.format == "jsonc")
+    there = _read(client, text)
     if not is_object(there):
         raise BrokenError("it holds no object at its top")
+    if not text.strip():
+        return render(client, content)
     if not toml and jsontext.is_blank(text):
-        return f"{text.rstrip()}\n{render(client, content)}".lstrip()
+        return f"{text.rstrip()}\n{render(client, content)}"
     wanted: dict[str, Any] = dict(there)
     for key, part in content.items():
         if is_object(part):
@@ -137,17 +143,17 @@ def _edited(client: Client, text: str, content: Mapping[str, Any]) -> str | None
             text, wanted[key] = _with_items(text, key, there.get(key), part)
     if wanted == there:
         return None
-    after = tomltext.read(text) if toml else jsontext.read(text, comments=client.format == "jsonc")
-    if after != wanted:
-        raise BrokenError(f"its {client.key} are written in a way that is not understood here; add the entry by hand")
-    return text
+    with contextlib.suppress(BrokenError):
+        if _read(client, text) == wanted:
+            return text
+    raise BrokenError(f"its {client.key} are written in a way that is not understood here; add the entry by hand")
 
 
 def _with_items(text: str, key: str, there: Any, items: list[Any]) -> tuple[str, list[Any]]:
     """The text whose list `key` has an item of each id."""
     if there is None:
         return jsontext.put(text, (key,), items), items
-    if not isinstance(there, list):
+    if not is_array(there):
         raise BrokenError(f"its {key!r} is no list")
     known = {item.get("id") for item in there if is_object(item)}
     missing = [item for item in items if item["id"] not in known]
