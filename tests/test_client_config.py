@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sanctuary_host.fleet import jsontext
 from sanctuary_host.fleet.clients import CLIENTS, TOKEN, Client, direct, document, place_of, render, routed
@@ -105,9 +107,9 @@ def test_the_bridge_hands_the_token_over_by_its_environment_alone(tmp_path: Path
     token = tmp_path / ".config/sanctuary-host/gateway-token"
     token.parent.mkdir(parents=True)
     token.write_text(SECRET)
-    for given, expected in (({}, SECRET), ({TOKEN: "another"}, "another")):
+    for exported, expected in (({}, SECRET), ({TOKEN: "another"}, "another")):
         reading, writing = os.pipe()
-        environment = {"HOME": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}", **given}
+        environment = {"HOME": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}", **exported}
         child = os.posix_spawnp(
             "sh", ["sh", *entry["args"]], environment, file_actions=[(os.POSIX_SPAWN_DUP2, writing, 1)]
         )
@@ -313,6 +315,55 @@ def test_bytes_that_are_no_text_a_folder_and_links_in_a_circle_are_sentences(tmp
     for path, said in ((binary, "not UTF-8"), (folder, "is no file"), (circle, "cannot be read")):
         with pytest.raises(InstallError, match=said):
             plan(CLIENTS["cursor"], path, entries(CLIENTS["cursor"]))
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=8)
+    | st.sampled_from(["//", "/*", "*/", ",}", '"', "\\"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=12,
+)
+FILLERS = st.sampled_from(["", " ", "\n\t", "\n    ", " /* , } ] */ ", " // , } ] \n", "/**/"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(VALUES, st.dictionaries(st.text(max_size=4), VALUES, max_size=3), st.lists(FILLERS, min_size=1), st.booleans())
+def test_any_text_with_comments_is_edited_to_what_was_meant_and_nothing_else(
+    other: Any, servers: dict[str, Any], fillers: list[str], trailing: bool
+) -> None:
+    index = 0
+
+    def filler() -> str:
+        nonlocal index
+        index += 1
+        return fillers[index % len(fillers)]
+
+    def spelt(value: Any) -> str:
+        """JSON with white space and comments wherever they may stand."""
+        if isinstance(value, dict):
+            parts = [f"{filler()}{json.dumps(key)}{filler()}:{filler()}{spelt(part)}" for key, part in value.items()]
+        elif isinstance(value, list):
+            parts = [filler() + spelt(part) for part in value]
+        else:
+            return json.dumps(value)
+        ends = "{}" if isinstance(value, dict) else "[]"
+        comma = filler() + "," if trailing and parts else ""
+        return ends[0] + f"{filler()},".join(parts) + comma + filler() + ends[1]
+
+    content = {"other": other, "servers": servers, "list": [other]}
+    text = filler() + spelt(content) + filler()
+    assert jsontext.read(text, comments=True) == content
+    after = jsontext.append(jsontext.put(text, ("servers", "new"), {"a": [1]}), "list", 7)
+    assert jsontext.read(after, comments=True) == {
+        **content,
+        "servers": {**servers, "new": {"a": [1]}},
+        "list": [other, 7],
+    }
+    comments = re.compile(r"/\*.*?\*/|// , } ]")
+    assert len(comments.findall(after)) == len(comments.findall(text))
 
 
 def test_a_mark_at_the_beginning_of_the_file_stays(tmp_path: Path) -> None:

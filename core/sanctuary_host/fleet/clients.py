@@ -17,6 +17,8 @@ Object = Mapping[str, Any]
 
 TOKEN: Final = "MCP_GATEWAY_TOKEN"  # noqa: S105  # the variable's name; no configuration ever holds its value
 TOKEN_FILE: Final = ".config/sanctuary-host/gateway-token"  # noqa: S105  # a path, below the user's home
+BRIDGE: Final = "mcp-remote@0.15"
+"""Tried with ContextForge 1.0.7; it is handed the token, so that no later one is fetched unseen."""
 INPUT: Final = {
     "type": "promptString",
     "id": "sanctuary-gateway-token",
@@ -85,7 +87,7 @@ def _bridge(url: str, transport: Transport) -> Object:
     plain = "--allow-http " if url.startswith("http:") else ""
     script = (
         f'export {TOKEN}="${{{TOKEN}:-$(cat "$HOME/{TOKEN_FILE}")}}"; '
-        f"exec npx -y mcp-remote {shlex.quote(url)} {plain}--transport {transport}-only "
+        f"exec npx -y {BRIDGE} {shlex.quote(url)} {plain}--transport {transport}-only "
         f"--header 'Authorization:Bearer ${{{TOKEN}}}'"
     )
     return {"command": "sh", "args": ["-c", script]}

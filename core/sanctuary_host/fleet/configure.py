@@ -92,6 +92,8 @@ def _direct(client: Client, options: Namespace, environment: Mapping[str, str]) 
     known = installed()
     named = [name for word in options.cluster for name in word.split(",") if name]
     clusters = named or ([environment["CLUSTER"]] if environment.get("CLUSTER") else known)
+    if not clusters:
+        raise UsageError("no cluster is installed; install a distribution that has one")
     for name in clusters:
         if name not in known:
             raise UnknownClusterError(f"cluster {name[:64]!r} is not installed; installed: {', '.join(known)}")

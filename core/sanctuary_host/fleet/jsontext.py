@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-TOKEN: Final = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/|,(?=(?:\s|//[^\n]*|/\*.*?\*/)*[}\]])', re.DOTALL)
-"""Strings, comments, and commas with nothing behind them."""
+COMMENT: Final = r"//[^\n]*|/\*(?>.*?\*/)"
+TEXT: Final = r'"(?:\\.|[^"\\])*+"'
+COMMENTS: Final = re.compile(rf"{TEXT}|{COMMENT}", re.DOTALL)
+"""Strings, which may look like comments inside, and comments."""
+LOOSE: Final = re.compile(rf"{TEXT}|{COMMENT}|,(?=(?>\s|{COMMENT})*+[}}\]])", re.DOTALL)
+"""Those, and commas with nothing behind them."""
 VISIBLE: Final = re.compile(r"\S")
 DECODER: Final = json.JSONDecoder()
 
@@ -70,14 +74,14 @@ def append(text: str, key: str, value: Any) -> str:
     return _append(text, start, "", value)
 
 
-def _bare(text: str) -> str:
-    """The text without comments and trailing commas, with all else where it was."""
+def _bare(text: str, loose: re.Pattern[str] = LOOSE) -> str:
+    """The text without comments and trailing commas, or without comments alone, with all else where it was."""
 
     def blank(found: re.Match[str]) -> str:
         token = found.group()
         return token if token.startswith('"') else re.sub(r"\S", " ", token)
 
-    return TOKEN.sub(blank, text)
+    return loose.sub(blank, text)
 
 
 def _start(text: str) -> int:
@@ -119,7 +123,7 @@ def _append(text: str, start: int, label: str, value: Any) -> str:
     own = _indent(text, start)
     inner = _indent(text, parts[0].start) if parts and _is_broken(text, start, parts[0].start) else own + _unit(text)
     tail = text[:close].rstrip()
-    if parts and not text[parts[-1].end : close].lstrip().startswith(","):
+    if parts and "," not in _bare(text, COMMENTS)[parts[-1].end : close]:
         tail = tail[: parts[-1].end] + "," + tail[parts[-1].end :]
     return f"{tail}\n{inner}{label}{_shown(text, value, inner)}\n{own}{text[close:]}"
 
