@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sanctuary_host.fleet import jsontext
+from sanctuary_host.fleet.clientfile import InstallError, plan, write
 from sanctuary_host.fleet.clients import CLIENTS, TOKEN, Client, direct, document, place_of, render, routed
-from sanctuary_host.fleet.install import InstallError, plan, write
 
 ROOT = Path(__file__).parents[1]
 SECRET = "correct-horse-battery-staple"

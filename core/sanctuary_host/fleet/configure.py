@@ -14,6 +14,7 @@ from typing import Final
 from sanctuary_host import addresses
 from sanctuary_host.commands.find import UsageError
 from sanctuary_host.commands.table import paint
+from sanctuary_host.fleet.clientfile import InstallError, plan, write
 from sanctuary_host.fleet.clients import (
     CLIENTS,
     TOKEN,
@@ -26,7 +27,6 @@ from sanctuary_host.fleet.clients import (
     render,
     routed,
 )
-from sanctuary_host.fleet.install import InstallError, plan, write
 from sanctuary_host.plugins import UnknownClusterError, installed
 from sanctuary_host.settings import SettingsError
 
