@@ -27,7 +27,7 @@ from sanctuary_host.containment.witness import Witness
 from sanctuary_host.containment.zygote import ThreadsError, Zygote
 from sanctuary_host.jobs import work_of
 from sanctuary_host.observe import logs
-from sanctuary_host.plugins import DISTRIBUTION, UnknownClusterError, installed, load
+from sanctuary_host.plugins import DISTRIBUTION, Cluster, UnknownClusterError, installed, load
 from sanctuary_host.settings import SettingsError
 
 USAGE_STATUS: Final = 2
@@ -70,11 +70,7 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
         return local.up(environment)
     if command == "health":
-        port = options.port or (int(text) if (text := environment.get("PORT", "")).isdecimal() else 0)
-        if not port:
-            raise UsageError("health needs to know where to ask: set PORT, or pass --port")
-        address = environment.get("SANCTUARY_BIND", "")
-        return health.probe(address, port, path="/ready" if options.ready else "/health", as_json=options.json)
+        return _probe(options, environment)
     if command == "audit":
         return audit.verify_files(options.files, head=options.head, as_json=options.json)
     if not environment.get("CLUSTER"):
@@ -91,6 +87,8 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
         return show.check(cluster, as_json=options.json)
     if command == "doctor":
         return doctor.examine(cluster, config, environment, as_json=options.json)
+    if command in {"register", "drift", "deregister"}:
+        return _ask_gateway(options, with_secrets(config, environment), cluster)
     for fault in cluster.faults:
         print(f"sanctuary-host: {fault}", file=sys.stderr)
     if command == "tools":
@@ -100,6 +98,26 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     level = config.log_level if options.log else "CRITICAL"
     logs.configure(level=level, cluster=config.cluster, pretty=True, coloured=colours(sys.stderr))
     return call.call_tool(cluster, confinement, open_trail, options.tool, options.arguments, as_json=options.json)
+
+
+def _probe(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    port = options.port or (int(text) if (text := environment.get("PORT", "")).isdecimal() else 0)
+    if not port:
+        raise UsageError("health needs to know where to ask: set PORT, or pass --port")
+    address = environment.get("SANCTUARY_BIND", "")
+    return health.probe(address, port, path="/ready" if options.ready else "/health", as_json=options.json)
+
+
+def _ask_gateway(options: argparse.Namespace, config: Config, cluster: Cluster) -> int:
+    # For start-up cost: only these commands need a client.
+    from sanctuary_host.commands import deregister, drift, register  # noqa: PLC0415  # see above
+
+    if options.command == "drift":
+        return drift.show_drift(config, cluster, installed=options.installed, as_json=options.json)
+    if options.command == "deregister":
+        return deregister.deregister(config, cluster, delete=options.delete, as_json=options.json)
+    act = register.preview if options.check else register.register
+    return act(config, cluster, adopt=options.adopt, as_json=options.json)
 
 
 def _serve(config: Config, environment: Mapping[str, str]) -> int:
@@ -227,7 +245,18 @@ def _parser() -> argparse.ArgumentParser:
     examined = commands.add_parser(
         "doctor", help="measure what really confines the cluster (or each of them); status 1 where anything is missing"
     )
+    registered = commands.add_parser("register", help="register the running server with the gateway at GATEWAY_URL")
+    registered.add_argument(
+        "--check", action="store_true", help="send nothing: show the request, and what is in its way"
+    )
+    registered.add_argument("--adopt", action="store_true", help="take over an entry of our name that others made")
+    compared = commands.add_parser(
+        "drift", help="compare the tools with the gateway's copy; status 1 where callers are offered something else"
+    )
+    compared.add_argument("--installed", action="store_true", help="compare what is installed, not what runs")
+    removed = commands.add_parser("deregister", help="switch the server's entry at the gateway off")
+    removed.add_argument("--delete", action="store_true", help="delete it; its tools' ids at the gateway are lost")
     commands.add_parser("up", help="run every installed cluster as a local process until Ctrl-C")
-    for command in (tools, check, called, probe, verifying, examined):
+    for command in (tools, check, called, probe, verifying, examined, registered, compared, removed):
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser

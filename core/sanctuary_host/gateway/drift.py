@@ -69,7 +69,7 @@ def _parts(name: str, tool: Mapping[str, Any], copy: Mapping[str, Any]) -> list[
         found.append(Difference(name, "description", ours, theirs, lasting))
     schemas: tuple[tuple[What, str], ...] = (("input schema", "inputSchema"), ("output schema", "outputSchema"))
     for what, key in schemas:
-        if canonical(tool.get(key)) != canonical(copy.get(key)):
+        if canonical(tool.get(key) or {}) != canonical(copy.get(key) or {}):
             found.append(Difference(name, what, tool.get(key), copy.get(key)))
     hints, known = (_without_nulls(side.get("annotations")) for side in (tool, copy))
     if canonical(hints) != canonical(known):
