@@ -255,11 +255,11 @@ def with_secrets(config: Config, environment: Mapping[str, str], readable: Itera
     for field, name in SECRETS.items():
         if getattr(config, field) is None:
             continue
+        secret = read_secret(name, environment) or ""
         if (path := environment.get(f"{name}_FILE")) and is_within(Path(path).absolute(), folders):
             raise SettingsError(
                 f"{name}_FILE names a file that the cluster's own tools may read; move it out of their folders"
             )
-        secret = read_secret(name, environment) or ""
         if reason := unfit_as_token(secret):
             raise SettingsError(f"{name} {reason}")
         read[field] = SecretStr(secret)

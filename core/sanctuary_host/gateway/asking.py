@@ -9,10 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeVar, cast, get_args
+from typing import Any, Final, Literal, Protocol, TypeVar, cast, get_args
 
 from sanctuary_host.gateway.entry import Entry
-from sanctuary_host.gateway.registrar import Done, GatewayError, Kind, Registrar, Registration
+from sanctuary_host.gateway.registrar import Done, GatewayError, Kind, Registration
 
 T = TypeVar("T")
 
@@ -55,6 +55,23 @@ LETTERS: Final = 600
 """Characters of one sentence."""
 
 
+class Asked(Protocol):
+    """What of a `Registrar` a serving host asks."""
+
+    @property
+    def name(self) -> str:
+        """See `Registrar`."""
+        ...
+
+    async def register(self, entry: Entry, known: Registration | None) -> Registration:
+        """See `Registrar`."""
+        ...
+
+    async def withdraw(self, entry: Entry, known: Registration | None, *, delete: bool) -> bool:
+        """See `Registrar`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a request ended.
@@ -83,7 +100,7 @@ class Asking:
         registrar: whom they are made to.
     """
 
-    def __init__(self, registrar: Registrar) -> None:
+    def __init__(self, registrar: Asked) -> None:
         self._registrar = registrar
         self._task: asyncio.Task[Any] | None = None
 

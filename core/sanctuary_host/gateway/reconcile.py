@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from sanctuary_host.gateway.asking import Asking, Ending, Outcome, plain
+from sanctuary_host.gateway.asking import Asked, Asking, Ending, Outcome, plain
 from sanctuary_host.gateway.entry import Entry
-from sanctuary_host.gateway.registrar import Registrar, Registration
+from sanctuary_host.gateway.registrar import Registration
 from sanctuary_host.observe.logs import timestamp
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Reconciler:
 
     def __init__(
         self,
-        registrar: Registrar,
+        registrar: Asked,
         describe: Callable[[], Entry],
         *,
         heartbeat: float,
