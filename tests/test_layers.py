@@ -15,7 +15,7 @@ PACKS = sorted(path for path in (ROOT / "plugins").glob("*/sanctuary_*") if path
 PUBLIC = {"sanctuary_host", "sanctuary_host.doors", "sanctuary_host.prompts", "sanctuary_host.resources"}
 
 FLOORS = [
-    {"boundary", "shapes", "calling", "content", "settings", "transport.shallow", "gateway.entry"},
+    {"boundary", "shapes", "calling", "content", "settings", "ways", "transport.shallow", "gateway.entry"},
     {
         "schemas",
         "folders",
@@ -42,7 +42,7 @@ FLOORS = [
         "containment.confinement",
         "containment.attest",
     },
-    {"containment.connection", "containment.worker", "containment.zygote"},
+    {"containment.connection", "containment.forks", "containment.worker", "containment.zygote"},
     {"prompts", "containment.pool", "containment.witness"},
     {"resources"},
     {"hookspecs"},

@@ -30,6 +30,7 @@ REGISTRAR = frozenset({"gateways.create", "gateways.read", "gateways.update"})
 """The permissions that registering needs."""
 OPAQUE = {"detail": "An error occurred, please try again."}
 OFFERED = "2025-11-25"
+FORGOTTEN = ("name", "slug", "url", "description", "transport", "visibility", "authType", "authToken")
 
 
 @dataclass(frozen=True)
@@ -354,12 +355,17 @@ class FakeGateway:
         if self.looks is not None:
             entry |= wanted | {"status": "pending", "reachable": False, "registrationAttempts": 0, "lastError": None}
             return entry
+        held = self._tools_held(key)
         try:
             await self._pull(wanted)
         except UpstreamError:
             if moved:
                 self.secrets[key] = before
                 raise
+        if held - self._tools_held(key):
+            # Where it drops a tool, it forgets what else came with the request, but for the tags.
+            wanted |= {one: entry[one] for one in FORGOTTEN}
+            self.secrets[key] = before
         entry |= wanted
         return entry
 
@@ -443,6 +449,9 @@ class FakeGateway:
         entry |= {"toolCount": len(kept), "lastSeen": self._now()}
         return [f"{name}: {fault}" for name, fault in faults.items()]
 
+    def _tools_held(self, key: str) -> set[str]:
+        return {one for one, tool in self.tools.items() if tool["gatewayId"] == key}
+
     def _reach(self, url: str) -> str:
         parts = urlsplit(url)
         base = self.routes.get(f"{parts.scheme}://{parts.netloc}")
@@ -522,21 +531,23 @@ async def pull(url: str, transport: str, headers: Mapping[str, str]) -> list[dic
     """
     speak = _over_sse if transport == "SSE" else _over_http
     try:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(30), headers=dict(headers)) as session:
-            async with speak(session, url) as ask:
-                start = {"protocolVersion": OFFERED, "capabilities": {}, "clientInfo": {"name": "fake", "version": "1"}}
-                await ask("initialize", start, 1)
-                await ask("notifications/initialized", None, None)
-                return list((await ask("tools/list", {}, 2))["tools"])
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(30), headers=dict(headers)) as session,
+            speak(session, url) as ask,
+        ):
+            start = {"protocolVersion": OFFERED, "capabilities": {}, "clientInfo": {"name": "fake", "version": "1"}}
+            await ask("initialize", start, 1)
+            await ask("notifications/initialized", None, None)
+            return list((await ask("tools/list", {}, 2))["tools"])
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError) as error:
         raise UpstreamError(f"Failed to initialize gateway at {url}: {error}"[:400]) from error
 
 
-type_of_asking = Callable[[str, Any, int | None], Awaitable[Any]]
+Ask = Callable[[str, Any, int | None], Awaitable[Any]]
 
 
 @asynccontextmanager
-async def _over_http(session: aiohttp.ClientSession, url: str) -> AsyncIterator[type_of_asking]:
+async def _over_http(session: aiohttp.ClientSession, url: str) -> AsyncIterator[Ask]:
     head = {"Accept": "application/json, text/event-stream"}
 
     async def ask(method: str, params: Any, number: int | None) -> Any:
@@ -559,7 +570,7 @@ async def _over_http(session: aiohttp.ClientSession, url: str) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def _over_sse(session: aiohttp.ClientSession, url: str) -> AsyncIterator[type_of_asking]:
+async def _over_sse(session: aiohttp.ClientSession, url: str) -> AsyncIterator[Ask]:
     async with session.get(url, headers={"Accept": "text/event-stream"}) as stream:
         stream.raise_for_status()
         events = _events(stream)

@@ -16,7 +16,7 @@ from sanctuary_host.containment.witness import Witness
 from sanctuary_host.transport.connections import Connections
 from sanctuary_host.transport.exchange import refusal
 from sanctuary_host.transport.guard import Guard
-from sanctuary_host.transport.health import Health
+from sanctuary_host.transport.health import Health, Registering
 from sanctuary_host.transport.kernel import Kernel
 from sanctuary_host.transport.limits import DEFAULTS, Limits
 from sanctuary_host.transport.messages import RefusedError
@@ -42,6 +42,7 @@ class Endpoints:
         stateless: serve the handshake era without sessions.
         limits: how many and for how long.
         witness: who knows what confines the process, for /health; `None` where nobody looked.
+        registration: who knows how the gateway knows this server, for /health; `None` where there is no gateway.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Endpoints:
         stateless: bool = False,
         limits: Limits = DEFAULTS,
         witness: Witness | None = None,
+        registration: Registering | None = None,
     ) -> None:
         self.kernel = kernel
         self.limits = limits
@@ -61,7 +63,7 @@ class Endpoints:
         modern = Modern(kernel, guard, limits)
         self.streamable = Streamable(kernel, guard, limits, modern, self.connections, stateless=stateless)
         self.sse = Sse(kernel, guard, limits)
-        self.health = Health(kernel, guard, lambda: len(self.streamable.table) + len(self.sse), witness)
+        self.health = Health(kernel, guard, lambda: len(self.streamable.table) + len(self.sse), witness, registration)
 
     def application(self) -> web.Application:
         """The application. It may be mounted in another one; then its owner sees to `drain`."""
@@ -134,6 +136,7 @@ async def serving(
     tracing: bool = False,
     limits: Limits = DEFAULTS,
     witness: Witness | None = None,
+    registration: Registering | None = None,
 ) -> AsyncGenerator[Endpoints]:
     """Serve a cluster over HTTP meanwhile, and at the end let what is in flight come to its end first.
 
@@ -146,10 +149,17 @@ async def serving(
         tracing: keep the SDK's OpenTelemetry spans.
         limits: how many and for how long.
         witness: who knows what confines the process, for /health; `None` where nobody looked.
+        registration: who knows how the gateway knows this server, for /health; `None` where there is no gateway.
     """
     kernel = Kernel(calls, tracing=tracing)
     endpoints = Endpoints(
-        kernel, token=token, allowed_hosts=allowed_hosts, stateless=stateless, limits=limits, witness=witness
+        kernel,
+        token=token,
+        allowed_hosts=allowed_hosts,
+        stateless=stateless,
+        limits=limits,
+        witness=witness,
+        registration=registration,
     )
     runner = web.AppRunner(endpoints.application(), access_log=None, shutdown_timeout=GRACE)
     await runner.setup()
