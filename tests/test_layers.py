@@ -15,7 +15,7 @@ PACKS = sorted(path for path in (ROOT / "plugins").glob("*/sanctuary_*") if path
 PUBLIC = {"sanctuary_host", "sanctuary_host.doors", "sanctuary_host.prompts", "sanctuary_host.resources"}
 
 FLOORS = [
-    {"boundary", "shapes", "calling", "content", "settings", "ways", "transport.shallow", "gateway.entry"},
+    {"boundary", "shapes", "calling", "content", "settings", "ways", "transport.shallow", "gateway.entry", "addresses"},
     {
         "schemas",
         "folders",

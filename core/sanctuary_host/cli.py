@@ -72,10 +72,8 @@ def main(environment: Mapping[str, str], words: Sequence[str] | None = None) -> 
 
 def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     command: str = options.command or "serve"
-    if command == "up":
-        from sanctuary_host.fleet import local  # noqa: PLC0415  # for start-up cost: only this command needs a client
-
-        return local.up(environment)
+    if command in {"up", "config"}:
+        return _run_of_fleet(command, options, environment)
     if command == "health":
         return _probe(options, environment)
     if command == "audit":
@@ -91,7 +89,7 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     with _stdout_kept_clean():
         cluster = load(config.cluster, environment, config.trust)
     if command == "check":
-        return show.check(cluster, as_json=options.json)
+        return show.check(cluster, config.server_name, as_json=options.json)
     if command == "doctor":
         return doctor.examine(cluster, config, environment, as_json=options.json)
     if command in {"register", "drift", "deregister"}:
@@ -125,6 +123,16 @@ def _ask_gateway(options: argparse.Namespace, config: Config, cluster: Cluster) 
         return deregister.deregister(config, cluster, delete=options.delete, as_json=options.json)
     act = register.preview if options.check else register.register
     return act(config, cluster, adopt=options.adopt, as_json=options.json)
+
+
+def _run_of_fleet(command: str, options: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    if command == "up":
+        from sanctuary_host.fleet import local  # noqa: PLC0415  # for start-up cost: only this command needs a client
+
+        return local.up(environment)
+    from sanctuary_host.fleet import configure  # noqa: PLC0415  # for start-up cost
+
+    return configure.configure(options, environment)
 
 
 def _serve(config: Config, environment: Mapping[str, str]) -> int:
@@ -283,6 +291,30 @@ def _parser() -> argparse.ArgumentParser:
     compared.add_argument("--installed", action="store_true", help="compare what is installed, not what runs")
     removed = commands.add_parser("deregister", help="switch the server's entry at the gateway off")
     removed.add_argument("--delete", action="store_true", help="delete it; its tools' ids at the gateway are lost")
+    configured = commands.add_parser("config", help="print or install what an MCP client needs to reach the clusters")
+    configured.add_argument(
+        "--client", required=True, help="such as claude-code, claude-desktop, codex, cursor, vscode"
+    )
+    configured.add_argument(
+        "--mode",
+        choices=("gateway", "legacy"),
+        default="gateway",
+        help="all by way of the gateway at GATEWAY_URL (the default), or each cluster as a command of the client's",
+    )
+    configured.add_argument(
+        "--transport", choices=("http", "sse"), help="what to speak with the gateway; http by default"
+    )
+    configured.add_argument(
+        "--server", metavar="ID", default="", help="only what this virtual server of the gateway has"
+    )
+    configured.add_argument(
+        "--cluster", nargs="+", default=[], metavar="NAME", help="these clusters; by default CLUSTER, or all installed"
+    )
+    configured.add_argument("--portable", action="store_true", help="name the command without its path on this machine")
+    configured.add_argument(
+        "--install", action="store_true", help="put it into the client's file, keeping all else there"
+    )
+    configured.add_argument("--project", action="store_true", help="mean the file in this folder, not the user's own")
     commands.add_parser("up", help="run every installed cluster as a local process until Ctrl-C")
     for command in (tools, check, called, probe, verifying, examined, registered, compared, removed):
         command.add_argument("--json", action="store_true", help="print JSON")

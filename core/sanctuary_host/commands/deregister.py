@@ -6,8 +6,8 @@ import json
 import sys
 from functools import partial
 
+from sanctuary_host.commands.case import Case, finish, guarded
 from sanctuary_host.commands.live import Live, NotServedError
-from sanctuary_host.commands.registration import Case, finish, guarded
 from sanctuary_host.commands.table import paint, printable
 from sanctuary_host.config import Config
 from sanctuary_host.plugins import Cluster

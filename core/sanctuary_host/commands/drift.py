@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Final
 
+from sanctuary_host.commands.case import Case, finish, guarded
 from sanctuary_host.commands.live import Live, NotServedError
-from sanctuary_host.commands.registration import Case, finish, guarded
 from sanctuary_host.commands.table import paint, printable, table
 from sanctuary_host.config import Config
 from sanctuary_host.gateway.drift import Difference, canonical, differences

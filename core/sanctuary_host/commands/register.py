@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Final
 
+from sanctuary_host.commands.case import Case, finish, guarded
 from sanctuary_host.commands.hints import of_the_network, of_the_token
 from sanctuary_host.commands.live import Live, NotServedError
-from sanctuary_host.commands.registration import Case, finish, guarded
 from sanctuary_host.commands.table import paint, printable
 from sanctuary_host.config import Config
 from sanctuary_host.gateway.entry import Entry
-from sanctuary_host.gateway.forge_records import slug_of
+from sanctuary_host.gateway.lint import losses
 from sanctuary_host.gateway.registrar import GatewayError, Plan, Registrar, Registration
 from sanctuary_host.gateway.survey import Survey
 from sanctuary_host.plugins import Cluster
@@ -24,8 +24,6 @@ from sanctuary_host.plugins import Cluster
 PENDING_SECONDS: Final = 60.0
 """How long a gateway that registers in the background is waited for."""
 PAUSE: Final = 1.0
-FULL_NAME: Final = 128
-"""Characters of a tool's name with the server's before it, beyond which ContextForge refuses the whole server."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,9 @@ async def _preview(case: Case, *, adopt: bool, as_json: bool) -> int:
         except NotServedError as error:
             entry = case.entry(case.installed)
             notes.append(f"these are the tools as installed: {error}")
-    faults = [*case.cluster.faults, *_too_long(entry)]
+    cluster = case.cluster
+    resources, prompts = ([one.wire() for one in ones] for ones in (cluster.resources, cluster.prompts.values()))
+    faults = [*cluster.faults, *losses(entry.name, entry.tools, resources, prompts)]
     reaches = False
     async with case.gateway() as (gateway, registrar):
         plan = registrar.plan(entry)
@@ -155,17 +155,6 @@ async def _preview(case: Case, *, adopt: bool, as_json: bool) -> int:
     else:
         _print(shown)
     return 1 if shown.faults else 0
-
-
-def _too_long(entry: Entry) -> list[str]:
-    names = [str(tool["name"]) for tool in entry.tools]
-    room = FULL_NAME - len(slug_of(entry.name)) - 1
-    return [
-        f"{name[:64]}… has {len(name)} characters; behind {entry.name} the gateway takes {room}, and refuses the whole "
-        "server for one that is longer: rename it, or shorten SANCTUARY_REGISTER_AS"
-        for name in names
-        if len(name) > room
-    ]
 
 
 def _stand(survey: Survey | None, entry: Entry, *, adopt: bool) -> tuple[list[str], list[str]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any, Final, Literal
 
-from sanctuary_host.gateway.lint import DESCRIPTION_LIMIT
+from sanctuary_host.gateway.lint import TEXT_LIMIT
 from sanctuary_host.shapes import is_array, is_object
 
 What = Literal["missing", "extra", "description", "input schema", "output schema", "annotations"]
@@ -60,10 +60,10 @@ def _parts(name: str, tool: Mapping[str, Any], copy: Mapping[str, Any]) -> list[
     found: list[Difference] = []
     ours, theirs = (str(side.get("description") or "").strip() for side in (tool, copy))
     if ours != theirs and theirs != (kept := _without_tags(ours, FORMATTING)):
-        cut = ours[:DESCRIPTION_LIMIT]
+        cut = ours[:TEXT_LIMIT]
         lasting = ""
         if theirs == cut.strip() or (theirs == _as_text(cut) and len(cut) < len(ours)):
-            lasting = f"the gateway cuts descriptions at {DESCRIPTION_LIMIT:,} characters; shorten it"
+            lasting = f"the gateway cuts descriptions at {TEXT_LIMIT:,} characters; shorten it"
         elif theirs == _as_text(ours) != kept:
             lasting = "the gateway takes what looks like HTML out of descriptions; write it without <…> and &…;"
         found.append(Difference(name, "description", ours, theirs, lasting))

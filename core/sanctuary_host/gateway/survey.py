@@ -49,7 +49,7 @@ class Found:
         """What keeps callers from the server's tools, in a sentence; empty where nothing does."""
         because = f" (it says: {self.reason})" if self.reason else ""
         if not self.enabled and self.stopped:
-            return "the entry was switched off when its server stopped; the server's next start switches it on"
+            return "the entry was switched off by its server or by `deregister`; the server's next start switches it on"
         if not self.enabled:
             return "the entry is switched off, so that nobody is offered its tools; switch it on at the gateway"
         if self.status != "active":

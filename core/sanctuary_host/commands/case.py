@@ -7,7 +7,7 @@ import secrets
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from sanctuary_host.commands.live import NotServedError
@@ -17,6 +17,7 @@ from sanctuary_host.gateway.choose import choose
 from sanctuary_host.gateway.entry import Entry
 from sanctuary_host.gateway.http import Gateway
 from sanctuary_host.gateway.registrar import GatewayError, Registrar
+from sanctuary_host.gateway.registration import entry_of
 from sanctuary_host.gateway.survey import Survey, survey
 from sanctuary_host.gateway.token import Token
 from sanctuary_host.plugins import Cluster
@@ -76,17 +77,8 @@ class Case:
 
     def entry(self, tools: Sequence[Mapping[str, Any]]) -> Entry:
         """The server as the gateway should know it."""
-        return Entry(
-            name=self.config.server_name,
-            base=self.base,
-            transport=self.config.register_transport,
-            cluster=self.cluster.name,
-            version=self.cluster.version,
-            description=f"Cluster {self.cluster.name} of sanctuary-host",
-            tools=tuple(tools),
-            instance=secrets.token_hex(4),
-            token=self.token,
-        )
+        entry = entry_of(self.cluster, self.config, self.base, secrets.token_hex(4))
+        return replace(entry, tools=tuple(tools))
 
     @asynccontextmanager
     async def gateway(self) -> AsyncGenerator[tuple[Gateway, Registrar]]:
