@@ -93,7 +93,7 @@ async def test_an_entry_of_others_is_taken_over_only_when_asked_for(
     assert (refused.status, kept) == (1, entry)
     assert "adopt" in refused.err
     assert adopted.status == 0, adopted.err
-    assert "Took over the entry 'Sanctuary Utils' that others made for http://elsewhere:8000/mcp" in adopted.out
+    assert "Took over the entry 'Sanctuary Utils' that somebody else made for http://elsewhere:8000/mcp" in adopted.out
     assert list(fake.entries) == [entry["id"]]
     assert fake.entries[entry["id"]]["url"] == f"http://localhost:{served.port}/mcp"
 

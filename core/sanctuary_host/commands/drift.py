@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Final
 
-from sanctuary_host.commands.case import Case, finish, guarded
+from sanctuary_host.commands.case import KNOWN, Case, finish, guarded
 from sanctuary_host.commands.live import Live, NotServedError
 from sanctuary_host.commands.table import paint, printable, table
 from sanctuary_host.config import Config
 from sanctuary_host.gateway.drift import Difference, canonical, differences
 from sanctuary_host.gateway.entry import Entry
 from sanctuary_host.gateway.lint import faults_of
+from sanctuary_host.gateway.registrar import GatewayError
 from sanctuary_host.gateway.survey import Survey
 from sanctuary_host.plugins import Cluster
 from sanctuary_host.shapes import is_array, is_object
@@ -86,6 +87,12 @@ async def _drift(case: Case, *, installed: bool, as_json: bool) -> int:
     entry = case.entry(tools)
     async with case.gateway() as (gateway, registrar):
         survey = await case.survey(gateway, entry)
+        if survey is None and case.config.registrar in KNOWN:
+            raise GatewayError(
+                f"the gateway at {gateway.url} is no ContextForge, and a plain manifest leaves no copy of the tools to "
+                "compare with; `sanctuary-host register --check` shows what it is told",
+                "foreign",
+            )
         ours = survey is None or (survey.found is not None and survey.found.ours and survey.found.named)
         copy = await guarded(registrar, registrar.copy(entry)) if ours else None
     found = differences(tools, copy) if copy is not None else None
