@@ -61,7 +61,10 @@ async def test_the_manifest_shown_has_the_fields_that_are_sent(run: Callable[...
     [shown] = re.findall(r"```json manifest\n(.*?)```", TEXT, re.DOTALL)
     ran = await run(
         *("register", "--check", "--json"),
-        **{"CLUSTER": "utils", "PORT": "8100", "GATEWAY_URL": "http://127.0.0.1:1", "SANCTUARY_REGISTRAR": "manifest"},
+        CLUSTER="utils",
+        PORT="8100",
+        GATEWAY_URL="http://127.0.0.1:1",
+        SANCTUARY_REGISTRAR="manifest",
     )
     sent = ran.json["plan"]
 

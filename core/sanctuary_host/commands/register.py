@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Final
 
-from sanctuary_host.commands.case import Case, finish, guarded
+from sanctuary_host.commands.case import KNOWN, Case, finish, guarded
 from sanctuary_host.commands.hints import of_the_network, of_the_token
 from sanctuary_host.commands.live import Live, NotServedError
 from sanctuary_host.commands.table import paint, printable
@@ -134,7 +134,7 @@ async def _preview(case: Case, *, adopt: bool, as_json: bool) -> int:
     cluster = case.cluster
     resources, prompts = ([one.wire() for one in ones] for ones in (cluster.resources, cluster.prompts.values()))
     faults = [*cluster.faults, *losses(entry.name, entry.tools, resources, prompts)]
-    reaches = False
+    reaches, asks = False, case.config.registrar in KNOWN
     async with case.gateway() as (gateway, registrar):
         plan = registrar.plan(entry)
         try:
@@ -145,10 +145,12 @@ async def _preview(case: Case, *, adopt: bool, as_json: bool) -> int:
             in_the_way, seen = _stand(survey, entry, adopt=adopt)
             faults += in_the_way
             notes += seen
+            asks = survey is not None
             reaches = survey is not None and survey.found is not None and survey.found.ours and survey.found.reachable
         secret = case.config.api_token.get_secret_value() if case.config.api_token is not None else ""
-        lacking, token_hints = of_the_token(secret)
-        hints = [*token_hints, *([] if reaches else await of_the_network(entry, gateway.url))]
+        # Other makes have other permissions and networks.
+        lacking, hints = of_the_token(secret) if asks else ([], [])
+        hints += await of_the_network(entry, gateway.url) if asks and not reaches else []
     shown = Preview(plan, [*faults, *lacking], notes, hints)
     if as_json:
         print(json.dumps({"ok": not shown.faults, **asdict(shown)}, indent=2, ensure_ascii=True))
