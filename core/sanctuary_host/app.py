@@ -78,6 +78,8 @@ async def serve_http(
             limits=replace(DEFAULTS, connections=_connections()),
             witness=witness,
             registration=membership.loop if membership is not None else None,
+            advertised=config.advertise_url,
+            publish_as=config.publish_as,
         ),
     ):
         fields = {

@@ -88,10 +88,8 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     logs.configure(level="CRITICAL", cluster=config.cluster)  # what went wrong is printed below
     with _stdout_kept_clean():
         cluster = load(config.cluster, environment, config.trust)
-    if command == "check":
-        return show.check(cluster, config.server_name, as_json=options.json)
-    if command == "doctor":
-        return doctor.examine(cluster, config, environment, as_json=options.json)
+    if command in {"check", "doctor", "manifest"}:
+        return _tell(options, cluster, config, environment)
     if command in {"register", "drift", "deregister"}:
         return _ask_gateway(options, with_secrets(config, environment), cluster)
     for fault in cluster.faults:
@@ -133,6 +131,17 @@ def _run_of_fleet(command: str, options: argparse.Namespace, environment: Mappin
     from sanctuary_host.fleet import configure  # noqa: PLC0415  # for start-up cost
 
     return configure.configure(options, environment)
+
+
+def _tell(options: argparse.Namespace, cluster: Cluster, config: Config, environment: Mapping[str, str]) -> int:
+    """Run a command that tells of a cluster and calls nothing of it."""
+    if options.command == "check":
+        return show.check(cluster, config.server_name, as_json=options.json)
+    if options.command == "doctor":
+        return doctor.examine(cluster, config, environment, as_json=options.json)
+    from sanctuary_host.commands import manifest  # noqa: PLC0415  # for start-up cost: it needs the protocol's names
+
+    return manifest.print_manifest(config, options.format)
 
 
 def _serve(config: Config, environment: Mapping[str, str]) -> int:
@@ -315,6 +324,10 @@ def _parser() -> argparse.ArgumentParser:
         "--install", action="store_true", help="put it into the client's file, keeping all else there"
     )
     configured.add_argument("--project", action="store_true", help="mean the file in this folder, not the user's own")
+    listed = commands.add_parser("manifest", help="print what a registry needs to list the server")
+    listed.add_argument(
+        "--format", choices=("server.json", "server-card"), default="server.json", help="server.json by default"
+    )
     commands.add_parser("up", help="run every installed cluster as a local process until Ctrl-C")
     for command in (tools, check, called, probe, verifying, examined, registered, compared, removed):
         command.add_argument("--json", action="store_true", help="print JSON")

@@ -19,6 +19,7 @@ from sanctuary_host.settings import SettingsError, read_secret, read_settings, u
 from sanctuary_host.ways import is_within
 
 Sandbox = Literal["require", "best-effort", "off"]
+PUBLISHED: Final = re.compile(r"(?=.{3,200}$)[A-Za-z0-9.-]+/[A-Za-z0-9._-]+")
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 SECRETS: Final = MappingProxyType({"token": "SANCTUARY_TOKEN", "api_token": "API_TOKEN"})
@@ -152,6 +153,14 @@ class Config(BaseModel):
             description="How the gateway is to speak with the server: `streamable-http` (`/mcp`) or `sse` (`/sse`).",
         ),
     ] = "streamable-http"
+    publish_as: Annotated[
+        str,
+        Field(
+            validation_alias="SANCTUARY_PUBLISH_AS",
+            description="The server's name in its card and its server.json, reverse-DNS as the official registry wants "
+            "it, such as `io.github.acme/utils`; by default from the host name in SANCTUARY_ADVERTISE_URL.",
+        ),
+    ] = ""
     heartbeat: Annotated[
         float,
         Field(
@@ -206,6 +215,11 @@ class Config(BaseModel):
             faults.append(
                 f"listening on {self.address} lets others call the tools: set SANCTUARY_TOKEN or SANCTUARY_TOKEN_FILE, "
                 "or SANCTUARY_ALLOW_ANONYMOUS=1 where the network itself keeps strangers out"
+            )
+        if self.publish_as and not PUBLISHED.fullmatch(self.publish_as):
+            faults.append(
+                "SANCTUARY_PUBLISH_AS must be a domain of yours written backwards, a slash and a name, such as "
+                "io.github.acme/utils, with at most 200 of the characters A-Z a-z 0-9 . _ -"
             )
         if faults:
             raise ValueError("; ".join(faults))

@@ -197,7 +197,6 @@ def _live(connection: socket.socket, path: str, host: int) -> NoReturn:
         signal.signal(number, signal.SIG_DFL)
     null = os.open(os.devnull, os.O_WRONLY)
     only_standard_files(null, {connection.fileno()})
-    os.environ.clear()
     with contextlib.suppress(OSError):  # the host is gone
         while asked := connection.recv(1):
             well, text = _contents(path)

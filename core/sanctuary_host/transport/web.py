@@ -13,6 +13,8 @@ from mcp_types import INTERNAL_ERROR
 
 from sanctuary_host.calls import Calls
 from sanctuary_host.containment.witness import Witness
+from sanctuary_host.gateway.card import CARD_PATH
+from sanctuary_host.transport.cards import Cards
 from sanctuary_host.transport.connections import Connections
 from sanctuary_host.transport.exchange import refusal
 from sanctuary_host.transport.guard import Guard
@@ -43,6 +45,8 @@ class Endpoints:
         limits: how many and for how long.
         witness: who knows what confines the process, for /health; `None` where nobody looked.
         registration: who knows how the gateway knows this server, for /health; `None` where there is no gateway.
+        advertised: the base URL under which others reach the server; see `Cards`.
+        publish_as: the server's reverse-DNS name in its card; empty takes it from its URL.
     """
 
     def __init__(
@@ -55,6 +59,8 @@ class Endpoints:
         limits: Limits = DEFAULTS,
         witness: Witness | None = None,
         registration: Registering | None = None,
+        advertised: str = "",
+        publish_as: str = "",
     ) -> None:
         self.kernel = kernel
         self.limits = limits
@@ -64,6 +70,7 @@ class Endpoints:
         self.streamable = Streamable(kernel, guard, limits, modern, self.connections, stateless=stateless)
         self.sse = Sse(kernel, guard, limits)
         self.health = Health(kernel, guard, lambda: len(self.streamable.table) + len(self.sse), witness, registration)
+        self.cards = Cards(kernel.cluster, guard, token=token is not None, advertised=advertised, publish_as=publish_as)
 
     def application(self) -> web.Application:
         """The application. It may be mounted in another one; then its owner sees to `drain`."""
@@ -78,6 +85,9 @@ class Endpoints:
             ("/health", self.health.health),
             ("/ready", self.health.ready),
             ("/metrics", self.health.metrics),
+            (CARD_PATH, self.cards.card),
+            ("/.well-known/mcp/server-card.json", self.cards.card),
+            ("/.well-known/ai-catalog.json", self.cards.catalog),
             ("/{path:.*}", _nothing),
         ):
             application.router.add_route("*", path, self._refusing(handler))
@@ -137,6 +147,8 @@ async def serving(
     limits: Limits = DEFAULTS,
     witness: Witness | None = None,
     registration: Registering | None = None,
+    advertised: str = "",
+    publish_as: str = "",
 ) -> AsyncGenerator[Endpoints]:
     """Serve a cluster over HTTP meanwhile, and at the end let what is in flight come to its end first.
 
@@ -150,6 +162,8 @@ async def serving(
         limits: how many and for how long.
         witness: who knows what confines the process, for /health; `None` where nobody looked.
         registration: who knows how the gateway knows this server, for /health; `None` where there is no gateway.
+        advertised: the base URL under which others reach the server; see `Cards`.
+        publish_as: the server's reverse-DNS name in its card; empty takes it from its URL.
     """
     kernel = Kernel(calls, tracing=tracing)
     endpoints = Endpoints(
@@ -160,6 +174,8 @@ async def serving(
         limits=limits,
         witness=witness,
         registration=registration,
+        advertised=advertised,
+        publish_as=publish_as,
     )
     runner = web.AppRunner(endpoints.application(), access_log=None, shutdown_timeout=GRACE)
     await runner.setup()
@@ -185,5 +201,6 @@ async def serving(
 async def _nothing(request: web.Request) -> web.StreamResponse:
     del request  # its path is the caller's, and not repeated
     raise RefusedError(
-        "nothing is served here; MCP is at /mcp and /sse, the rest at /health, /ready and /metrics", status=404
+        "nothing is served here; MCP is at /mcp and /sse, the rest at /health, /ready, /metrics and /mcp/server-card",
+        status=404,
     )
