@@ -30,15 +30,19 @@ class Ran:
 
 @pytest.fixture
 def distribution(tmp_path: Path) -> Callable[..., Path]:
-    """Install a throw-away distribution: `distribution("acme", "utils", {"tools": source})`; returns its folder."""
+    """Install a throw-away distribution: `distribution("acme", "utils", {"tools": source})`; returns its folder.
+
+    Where the second word is the whole name of a group of entry points, such as `sanctuary_registrars`, it is that group.
+    """
 
     def install(name: str, cluster: str, plugins: Mapping[str, str]) -> Path:
         site = tmp_path / "site"
         info = site / f"{name}-1.0.dist-info"
         info.mkdir(parents=True)
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        group = cluster if cluster.startswith("sanctuary_") else f"sanctuary_host.{cluster}"
         lines = [f"{plugin} = {name}_{plugin}" for plugin in plugins]
-        (info / "entry_points.txt").write_text("\n".join([f"[sanctuary_host.{cluster}]", *lines, ""]))
+        (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines, ""]))
         for plugin, source in plugins.items():
             (site / f"{name}_{plugin}.py").write_text(textwrap.dedent(source))
         return site

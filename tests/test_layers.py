@@ -12,10 +12,16 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 CORE = ROOT / "core" / "sanctuary_host"
 PACKS = sorted(path for path in (ROOT / "plugins").glob("*/sanctuary_*") if path.is_dir())
-PUBLIC = {"sanctuary_host", "sanctuary_host.doors", "sanctuary_host.prompts", "sanctuary_host.resources"}
+PUBLIC = {
+    "sanctuary_host",
+    "sanctuary_host.doors",
+    "sanctuary_host.prompts",
+    "sanctuary_host.registrars",
+    "sanctuary_host.resources",
+}
 
 FLOORS = [
-    {"boundary", "shapes", "calling", "content", "settings", "transport.shallow", "gateway.entry", "addresses"},
+    {"boundary", "shapes", "calling", "content", "settings", "ways", "transport.shallow", "gateway.entry", "addresses"},
     {
         "schemas",
         "folders",
@@ -30,7 +36,7 @@ FLOORS = [
         "containment.modes",
         "containment.orphans",
     },
-    {"gateway.lint", "observe", "host", "recorded"},
+    {"gateway.card", "gateway.lint", "observe", "host", "recorded"},
     {"results", "arguments", "containment.output", "containment.wire", "containment.syscalls"},
     {"containment.probe", "containment.interpreter"},
     {"tools", "containment.grants", "containment.programs", "containment.python", "containment.surroundings"},
@@ -42,7 +48,7 @@ FLOORS = [
         "containment.confinement",
         "containment.attest",
     },
-    {"containment.connection", "containment.worker", "containment.zygote"},
+    {"containment.connection", "containment.forks", "containment.worker", "containment.zygote"},
     {"prompts", "containment.pool", "containment.witness"},
     {"resources"},
     {"hookspecs"},

@@ -7,13 +7,14 @@ import asyncio
 import contextlib
 import errno
 import gc
+import logging
 import os
 import socket
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sanctuary_host.audited import trail_of
 from sanctuary_host.commands import audit, call, doctor, health, show
@@ -25,10 +26,16 @@ from sanctuary_host.containment.output import Output
 from sanctuary_host.containment.sandbox import SandboxError
 from sanctuary_host.containment.witness import Witness
 from sanctuary_host.containment.zygote import ThreadsError, Zygote
+from sanctuary_host.gateway.token import Reader, Token
 from sanctuary_host.jobs import work_of
 from sanctuary_host.observe import logs
-from sanctuary_host.plugins import DISTRIBUTION, UnknownClusterError, installed, load
+from sanctuary_host.plugins import DISTRIBUTION, Cluster, UnknownClusterError, installed, load
 from sanctuary_host.settings import SettingsError
+
+if TYPE_CHECKING:
+    from sanctuary_host.gateway.registration import Membership
+
+logger = logging.getLogger(__name__)
 
 USAGE_STATUS: Final = 2
 BACKLOG: Final = 1024
@@ -68,11 +75,7 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if command in {"up", "config"}:
         return _run_of_fleet(command, options, environment)
     if command == "health":
-        port = options.port or (int(text) if (text := environment.get("PORT", "")).isdecimal() else 0)
-        if not port:
-            raise UsageError("health needs to know where to ask: set PORT, or pass --port")
-        address = environment.get("SANCTUARY_BIND", "")
-        return health.probe(address, port, path="/ready" if options.ready else "/health", as_json=options.json)
+        return _probe(options, environment)
     if command == "audit":
         return audit.verify_files(options.files, head=options.head, as_json=options.json)
     if not environment.get("CLUSTER"):
@@ -85,10 +88,10 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     logs.configure(level="CRITICAL", cluster=config.cluster)  # what went wrong is printed below
     with _stdout_kept_clean():
         cluster = load(config.cluster, environment, config.trust)
-    if command == "check":
-        return show.check(cluster, config.server_name, as_json=options.json)
-    if command == "doctor":
-        return doctor.examine(cluster, config, environment, as_json=options.json)
+    if command in {"check", "doctor", "manifest"}:
+        return _tell(options, cluster, config, environment)
+    if command in {"register", "drift", "deregister"}:
+        return _ask_gateway(options, with_secrets(config, environment), cluster)
     for fault in cluster.faults:
         print(f"sanctuary-host: {fault}", file=sys.stderr)
     if command == "tools":
@@ -100,6 +103,26 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     return call.call_tool(cluster, confinement, open_trail, options.tool, options.arguments, as_json=options.json)
 
 
+def _probe(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    port = options.port or (int(text) if (text := environment.get("PORT", "")).isdecimal() else 0)
+    if not port:
+        raise UsageError("health needs to know where to ask: set PORT, or pass --port")
+    address = environment.get("SANCTUARY_BIND", "")
+    return health.probe(address, port, path="/ready" if options.ready else "/health", as_json=options.json)
+
+
+def _ask_gateway(options: argparse.Namespace, config: Config, cluster: Cluster) -> int:
+    # For start-up cost: only these commands need a client.
+    from sanctuary_host.commands import deregister, drift, register  # noqa: PLC0415  # see above
+
+    if options.command == "drift":
+        return drift.show_drift(config, cluster, installed=options.installed, as_json=options.json)
+    if options.command == "deregister":
+        return deregister.deregister(config, cluster, delete=options.delete, as_json=options.json)
+    act = register.preview if options.check else register.register
+    return act(config, cluster, adopt=options.adopt, as_json=options.json)
+
+
 def _run_of_fleet(command: str, options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if command == "up":
         from sanctuary_host.fleet import local  # noqa: PLC0415  # for start-up cost: only this command needs a client
@@ -108,6 +131,17 @@ def _run_of_fleet(command: str, options: argparse.Namespace, environment: Mappin
     from sanctuary_host.fleet import configure  # noqa: PLC0415  # for start-up cost
 
     return configure.configure(options, environment)
+
+
+def _tell(options: argparse.Namespace, cluster: Cluster, config: Config, environment: Mapping[str, str]) -> int:
+    """Run a command that tells of a cluster and calls nothing of it."""
+    if options.command == "check":
+        return show.check(cluster, config.server_name, as_json=options.json)
+    if options.command == "doctor":
+        return doctor.examine(cluster, config, environment, as_json=options.json)
+    from sanctuary_host.commands import manifest  # noqa: PLC0415  # for start-up cost: it needs the protocol's names
+
+    return manifest.print_manifest(config, options.format)
 
 
 def _serve(config: Config, environment: Mapping[str, str]) -> int:
@@ -121,13 +155,17 @@ def _serve(config: Config, environment: Mapping[str, str]) -> int:
     confinement = Confinement.prepare(cluster.boundary, environment, config.sandbox)
     witness = Witness(confinement, environment, contained=config.container)
     zygote = Zygote.start(work_of(cluster), confinement.worker)
-    # Read only now: the workers forked above know nothing of it.
-    config = with_secrets(config, environment)
+    reader = None
+    if config.gateway_url and listener is not None and (path := environment.get("API_TOKEN_FILE")):
+        reader = Reader.start(path)
+    # Read only now: the processes forked above know nothing of it.
+    config = with_secrets(config, environment, witness.readable)
     os.environ.update({name: value for name, value in environment.items() if name.startswith("OTEL_")})
     # Imported only now, for start-up cost: the workers forked above carry nothing of the protocol's 40 MB.
     from sanctuary_host import app  # noqa: PLC0415  # see above
 
     trail = trail_of(cluster, config, environment)  # now: workers must not inherit it, nor can the sealed host open it
+    membership = _membership(cluster, config, listener, reader)
     confinement.seal_host()
     witness.look(zygote.pid)
     gc.freeze()
@@ -137,8 +175,24 @@ def _serve(config: Config, environment: Mapping[str, str]) -> int:
         source = os.dup(0)
         asyncio.run(app.serve_stdio(cluster, zygote, (source, output), environment, witness, trail))
     else:
-        asyncio.run(app.serve_http(config, cluster, zygote, listener, environment, witness, trail))
+        asyncio.run(app.serve_http(config, cluster, zygote, listener, environment, witness, trail, membership))
+    if reader is not None:
+        reader.stop()
     return 0
+
+
+def _membership(
+    cluster: Cluster, config: Config, listener: socket.socket | None, reader: Reader | None
+) -> Membership | None:
+    if not config.gateway_url:
+        return None
+    if listener is None:
+        logger.info("GATEWAY_URL is set, but there is nothing to register: set PORT to serve over HTTP")
+        return None
+    from sanctuary_host.gateway.registration import Membership  # noqa: PLC0415  # for start-up cost: it knows aiohttp
+
+    value = config.api_token.get_secret_value() if config.api_token is not None else ""
+    return Membership(cluster, config, int(listener.getsockname()[1]), Token(value, reader))
 
 
 def _listen(config: Config) -> socket.socket | None:
@@ -235,6 +289,17 @@ def _parser() -> argparse.ArgumentParser:
     examined = commands.add_parser(
         "doctor", help="measure what really confines the cluster (or each of them); status 1 where anything is missing"
     )
+    registered = commands.add_parser("register", help="register the running server with the gateway at GATEWAY_URL")
+    registered.add_argument(
+        "--check", action="store_true", help="send nothing: show the request, and what is in its way"
+    )
+    registered.add_argument("--adopt", action="store_true", help="take over an entry of our name that others made")
+    compared = commands.add_parser(
+        "drift", help="compare the tools with the gateway's copy; status 1 where callers are offered something else"
+    )
+    compared.add_argument("--installed", action="store_true", help="compare what is installed, not what runs")
+    removed = commands.add_parser("deregister", help="switch the server's entry at the gateway off")
+    removed.add_argument("--delete", action="store_true", help="delete it; its tools' ids at the gateway are lost")
     configured = commands.add_parser("config", help="print or install what an MCP client needs to reach the clusters")
     configured.add_argument(
         "--client", required=True, help="such as claude-code, claude-desktop, codex, cursor, vscode"
@@ -259,7 +324,11 @@ def _parser() -> argparse.ArgumentParser:
         "--install", action="store_true", help="put it into the client's file, keeping all else there"
     )
     configured.add_argument("--project", action="store_true", help="mean the file in this folder, not the user's own")
+    listed = commands.add_parser("manifest", help="print what a registry needs to list the server")
+    listed.add_argument(
+        "--format", choices=("server.json", "server-card"), default="server.json", help="server.json by default"
+    )
     commands.add_parser("up", help="run every installed cluster as a local process until Ctrl-C")
-    for command in (tools, check, called, probe, verifying, examined):
+    for command in (tools, check, called, probe, verifying, examined, registered, compared, removed):
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser

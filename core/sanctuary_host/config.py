@@ -5,7 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
@@ -13,11 +15,17 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from sanctuary_host import addresses
 from sanctuary_host.gateway.entry import Transport
-from sanctuary_host.settings import SettingsError, read_secret, read_settings
+from sanctuary_host.settings import SettingsError, read_secret, read_settings, unfit_as_token
+from sanctuary_host.ways import is_within
 
 Sandbox = Literal["require", "best-effort", "off"]
+PUBLISHED: Final = re.compile(r"(?=.{3,200}$)[A-Za-z0-9.-]+/[A-Za-z0-9._-]+")
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
+SECRETS: Final = MappingProxyType({"token": "SANCTUARY_TOKEN", "api_token": "API_TOKEN"})
+"""The settings that are secrets, and their environment variables."""
+OWN_SECRETS: Final = frozenset(SECRETS.values())
+"""The host's own secrets, which no plugin is given."""
 SERVER_NAME: Final = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_.-]{1,64}")
 """What stays apart once a gateway has made it a slug; of punctuation alone nothing would be left."""
 
@@ -145,6 +153,14 @@ class Config(BaseModel):
             description="How the gateway is to speak with the server: `streamable-http` (`/mcp`) or `sse` (`/sse`).",
         ),
     ] = "streamable-http"
+    publish_as: Annotated[
+        str,
+        Field(
+            validation_alias="SANCTUARY_PUBLISH_AS",
+            description="The server's name in its card and its server.json, reverse-DNS as the official registry wants "
+            "it, such as `io.github.acme/utils`; by default from the host name in SANCTUARY_ADVERTISE_URL.",
+        ),
+    ] = ""
     heartbeat: Annotated[
         float,
         Field(
@@ -200,6 +216,11 @@ class Config(BaseModel):
                 f"listening on {self.address} lets others call the tools: set SANCTUARY_TOKEN or SANCTUARY_TOKEN_FILE, "
                 "or SANCTUARY_ALLOW_ANONYMOUS=1 where the network itself keeps strangers out"
             )
+        if self.publish_as and not PUBLISHED.fullmatch(self.publish_as):
+            faults.append(
+                "SANCTUARY_PUBLISH_AS must be a domain of yours written backwards, a slash and a name, such as "
+                "io.github.acme/utils, with at most 200 of the characters A-Z a-z 0-9 . _ -"
+            )
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -253,15 +274,29 @@ def read_config(environment: Mapping[str, str]) -> Config:
     return config
 
 
-def with_secrets(config: Config, environment: Mapping[str, str]) -> Config:
+def with_secrets(config: Config, environment: Mapping[str, str], readable: Iterable[str] = ()) -> Config:
     """The same settings with the secrets themselves.
 
+    Args:
+        config: the settings.
+        environment: where the secrets are, or the names of their files.
+        readable: files and folders that the cluster's tools may read.
+
     Raises:
-        SettingsError: the file that holds one cannot be read or is empty.
+        SettingsError: a secret is no token, or the file that holds it cannot be read, is empty, or lies where the
+            cluster's tools may read it.
     """
-    secrets_read = {
-        field: SecretStr(secret) if (secret := read_secret(variable, environment)) else None
-        for field, variable in (("token", "SANCTUARY_TOKEN"), ("api_token", "API_TOKEN"))
-        if getattr(config, field) is not None
-    }
-    return config.model_copy(update=secrets_read)
+    read: dict[str, SecretStr] = {}
+    folders = [Path(path) for path in readable]
+    for field, name in SECRETS.items():
+        if getattr(config, field) is None:
+            continue
+        secret = read_secret(name, environment) or ""
+        if (path := environment.get(f"{name}_FILE")) and is_within(Path(path).absolute(), folders):
+            raise SettingsError(
+                f"{name}_FILE names a file that the cluster's own tools may read; move it out of their folders"
+            )
+        if reason := unfit_as_token(secret):
+            raise SettingsError(f"{name} {reason}")
+        read[field] = SecretStr(secret)
+    return config.model_copy(update=read)

@@ -13,10 +13,12 @@ from mcp_types import INTERNAL_ERROR
 
 from sanctuary_host.calls import Calls
 from sanctuary_host.containment.witness import Witness
+from sanctuary_host.gateway.card import CARD_PATH
+from sanctuary_host.transport.cards import Cards
 from sanctuary_host.transport.connections import Connections
 from sanctuary_host.transport.exchange import refusal
 from sanctuary_host.transport.guard import Guard
-from sanctuary_host.transport.health import Health
+from sanctuary_host.transport.health import Health, Registering
 from sanctuary_host.transport.kernel import Kernel
 from sanctuary_host.transport.limits import DEFAULTS, Limits
 from sanctuary_host.transport.messages import RefusedError
@@ -42,6 +44,9 @@ class Endpoints:
         stateless: serve the handshake era without sessions.
         limits: how many and for how long.
         witness: who knows what confines the process, for /health; `None` where nobody looked.
+        registration: who knows how the gateway knows this server, for /health; `None` where there is no gateway.
+        advertised: the base URL under which others reach the server; see `Cards`.
+        publish_as: the server's reverse-DNS name in its card; empty takes it from its URL.
     """
 
     def __init__(
@@ -53,6 +58,9 @@ class Endpoints:
         stateless: bool = False,
         limits: Limits = DEFAULTS,
         witness: Witness | None = None,
+        registration: Registering | None = None,
+        advertised: str = "",
+        publish_as: str = "",
     ) -> None:
         self.kernel = kernel
         self.limits = limits
@@ -61,7 +69,8 @@ class Endpoints:
         modern = Modern(kernel, guard, limits)
         self.streamable = Streamable(kernel, guard, limits, modern, self.connections, stateless=stateless)
         self.sse = Sse(kernel, guard, limits)
-        self.health = Health(kernel, guard, lambda: len(self.streamable.table) + len(self.sse), witness)
+        self.health = Health(kernel, guard, lambda: len(self.streamable.table) + len(self.sse), witness, registration)
+        self.cards = Cards(kernel.cluster, guard, token=token is not None, advertised=advertised, publish_as=publish_as)
 
     def application(self) -> web.Application:
         """The application. It may be mounted in another one; then its owner sees to `drain`."""
@@ -76,6 +85,9 @@ class Endpoints:
             ("/health", self.health.health),
             ("/ready", self.health.ready),
             ("/metrics", self.health.metrics),
+            (CARD_PATH, self.cards.card),
+            ("/.well-known/mcp/server-card.json", self.cards.card),
+            ("/.well-known/ai-catalog.json", self.cards.catalog),
             ("/{path:.*}", _nothing),
         ):
             application.router.add_route("*", path, self._refusing(handler))
@@ -134,6 +146,9 @@ async def serving(
     tracing: bool = False,
     limits: Limits = DEFAULTS,
     witness: Witness | None = None,
+    registration: Registering | None = None,
+    advertised: str = "",
+    publish_as: str = "",
 ) -> AsyncGenerator[Endpoints]:
     """Serve a cluster over HTTP meanwhile, and at the end let what is in flight come to its end first.
 
@@ -146,10 +161,21 @@ async def serving(
         tracing: keep the SDK's OpenTelemetry spans.
         limits: how many and for how long.
         witness: who knows what confines the process, for /health; `None` where nobody looked.
+        registration: who knows how the gateway knows this server, for /health; `None` where there is no gateway.
+        advertised: the base URL under which others reach the server; see `Cards`.
+        publish_as: the server's reverse-DNS name in its card; empty takes it from its URL.
     """
     kernel = Kernel(calls, tracing=tracing)
     endpoints = Endpoints(
-        kernel, token=token, allowed_hosts=allowed_hosts, stateless=stateless, limits=limits, witness=witness
+        kernel,
+        token=token,
+        allowed_hosts=allowed_hosts,
+        stateless=stateless,
+        limits=limits,
+        witness=witness,
+        registration=registration,
+        advertised=advertised,
+        publish_as=publish_as,
     )
     runner = web.AppRunner(endpoints.application(), access_log=None, shutdown_timeout=GRACE)
     await runner.setup()
@@ -175,5 +201,6 @@ async def serving(
 async def _nothing(request: web.Request) -> web.StreamResponse:
     del request  # its path is the caller's, and not repeated
     raise RefusedError(
-        "nothing is served here; MCP is at /mcp and /sse, the rest at /health, /ready and /metrics", status=404
+        "nothing is served here; MCP is at /mcp and /sse, the rest at /health, /ready, /metrics and /mcp/server-card",
+        status=404,
     )

@@ -1,0 +1,356 @@
+"""ContextForge's REST interface, as far as a server needs it: each refusal becomes a sentence with its remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from sanctuary_host.gateway.entry import Entry
+from sanctuary_host.gateway.forge_records import (
+    TRANSPORTS,
+    Record,
+    ToolRecord,
+    listed,
+    read_record,
+    read_tool,
+    slug_of,
+    stated,
+)
+from sanctuary_host.gateway.http import Answer, Gateway, wait_asked
+from sanctuary_host.gateway.quoting import cleaned
+from sanctuary_host.gateway.registrar import GatewayError
+from sanctuary_host.shapes import is_array, is_object
+
+ROOTS: Final = ("/v1", "")
+"""Where the interface lies: since 1.0 under /v1; the bare paths are what older ones have, and newer ones give up."""
+PAGE: Final = 500
+"""Records asked for at once: ContextForge's PAGINATION_MAX_PAGE_SIZE."""
+PAGES: Final = 40
+NAME_LIMIT: Final = 128
+"""Characters of a tool's name with the server's in front of it."""
+PENDING_SECONDS: Final = 5.0
+"""Between two looks at an entry that the gateway works on; its own GATEWAY_ASYNC_LIFECYCLE_POLL_INTERVAL."""
+PERMISSIONS: Final = "gateways.create, gateways.read and gateways.update"
+OK: Final = frozenset({200, 201})
+ABSENT: Final = frozenset({404, 405})
+WRITTEN: Final = frozenset({200, 201, 202, 400, 403, 404, 409, 422, 502})
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the gateway answered to an entry that was sent.
+
+    Attributes:
+        status: of HTTP: 202 means that it works on it.
+        record: the entry as it is now.
+        skipped: what the gateway says of tools that it left out.
+        after: seconds after which to look again, where it works on it.
+    """
+
+    status: int
+    record: Record
+    skipped: tuple[str, ...]
+    after: float
+
+
+class Api:
+    """The interface at one gateway.
+
+    Args:
+        gateway: the way there.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._root: str | None = None
+
+    def address(self, path: str) -> str:
+        """The URL of a path of the interface."""
+        return self._gateway.url + self._path(path)
+
+    async def entries(self) -> list[Record]:
+        """All entries that the token may see, those that are switched off among them.
+
+        Raises:
+            GatewayError: they could not be had; `foreign` where this is another make of gateway.
+        """
+        for root in ROOTS if self._root is None else (self._root, *(one for one in ROOTS if one != self._root)):
+            found = await self._pages(root, "gateways", {"include_inactive": "true"})
+            if found is not None:
+                self._root = root
+                return [record for value in found if (record := read_record(value))]
+        self._root = None
+        raise GatewayError(
+            f"{self._gateway.url} has no list of gateways at /v1/gateways or /gateways, so it is no ContextForge; "
+            "correct GATEWAY_URL or SANCTUARY_REGISTRAR",
+            "foreign",
+            404,
+        )
+
+    async def entry(self, key: str) -> Record | None:
+        """One entry; `None` where there is none.
+
+        Raises:
+            GatewayError: it could not be had.
+        """
+        answer = await self._ask("GET", f"/gateways/{key}", accept=OK | {403, 404})
+        self._permitted(answer, "gateways.read")
+        return None if answer.status == 404 else self._record(answer)
+
+    async def create(self, entry: Entry) -> Written | None:
+        """Make an entry; `None` where one is there that the gateway takes for the same.
+
+        Raises:
+            GatewayError: it was not made.
+        """
+        answer = await self._ask("POST", "/gateways", body_of(entry) | {"visibility": "public"}, accept=WRITTEN)
+        return None if answer.status == 409 else self._written(answer, entry)
+
+    async def update(self, record: Record, entry: Entry, *tags: str) -> Written:
+        """Send all of an entry anew, which has the gateway read the tools again.
+
+        Args:
+            record: what is there.
+            entry: what it is to become.
+            tags: beside those of the entry.
+
+        Raises:
+            GatewayError: it was not taken.
+        """
+        body = body_of(entry)
+        body["tags"] += tags
+        if record.auth and not entry.token:
+            body["auth_type"] = ""  # what makes it forget a credential; null would leave it
+        answer = await self._ask("PUT", f"/gateways/{record.key}", body, accept=WRITTEN)
+        if answer.status == 409:
+            raise GatewayError(
+                f"the gateway refuses to change the entry {cleaned(record.name)} "
+                f"(HTTP 409{self._said(answer, entry)}): another entry has the name {entry.name} or "
+                f"the address {entry.endpoint}; remove that one at the gateway, or set SANCTUARY_REGISTER_AS",
+                "conflict",
+                409,
+            )
+        return self._written(answer, entry)
+
+    async def switch(self, record: Record, *, on: bool) -> None:
+        """Switch an entry on or off; on has the gateway take it for reachable at once.
+
+        Raises:
+            GatewayError: it was not switched.
+        """
+        query = f"activate={'true' if on else 'false'}"
+        answer = await self._ask("POST", f"/gateways/{record.key}/state?{query}", accept=OK | {403})
+        self._permitted(answer, "gateways.update")
+
+    async def delete(self, record: Record) -> bool:
+        """Delete an entry, its tools and their places in virtual servers; says whether it was there.
+
+        Raises:
+            GatewayError: it was not deleted.
+        """
+        answer = await self._ask("DELETE", f"/gateways/{record.key}", accept=OK | {202, 204, 403, 404})
+        self._permitted(answer, "gateways.delete")
+        return answer.status != 404
+
+    async def tools(self, record: Record) -> list[ToolRecord]:
+        """The tools of an entry, those that are switched off among them.
+
+        Raises:
+            GatewayError: they could not be had.
+        """
+        query = {"gateway_id": record.key, "include_inactive": "true"}
+        found = await self._pages(self._root or "", "tools", query)
+        if found is None:
+            raise GatewayError(f"{self._gateway.url} shows no list of tools at {self._path('/tools')}", "rejected", 404)
+        return [tool for value in found if (tool := read_tool(value)) and value.get("gatewayId") == record.key]
+
+    async def annotate(self, tool: ToolRecord, annotations: Mapping[str, Any]) -> dict[str, Any]:
+        """Set a tool's annotations, which the gateway reads from a server only once; returns them as they are then.
+
+        Raises:
+            GatewayError: they were not set.
+        """
+        body = {"annotations": dict(annotations)}
+        answer = await self._ask("PUT", f"/tools/{tool.key}", body, accept=OK | {403})
+        self._permitted(answer, "tools.update")
+        return stated(answer.body) if is_object(answer.body) else {}
+
+    async def left_out(self, record: Record) -> tuple[str, ...]:
+        """What the gateway says of tools that it leaves out, which it says when it reads them again.
+
+        Raises:
+            GatewayError: it says nothing.
+        """
+        answer = await self._ask("POST", f"/gateways/{record.key}/tools/refresh", accept=OK)
+        return self._sentences(answer.body, "validationErrors")
+
+    def _path(self, path: str) -> str:
+        return (ROOTS[0] if self._root is None else self._root) + path
+
+    async def _ask(self, method: str, path: str, body: Any = None, *, accept: frozenset[int]) -> Answer:
+        return await self._gateway.request(method, self._path(path), body, accept=accept)
+
+    async def _pages(self, root: str, what: str, query: Mapping[str, str]) -> list[Any] | None:
+        """All records of a kind; `None` where there is no such list."""
+        found: list[Any] = []
+        cursor = ""
+        for _ in range(PAGES):
+            asked = {**query, "limit": str(PAGE), "include_pagination": "true"} | ({"cursor": cursor} if cursor else {})
+            answer = await self._gateway.request("GET", f"{root}/{what}?{urlencode(asked)}", accept=OK | ABSENT | {403})
+            self._permitted(answer, f"{what}.read")
+            page = answer.body.get(what) if is_object(answer.body) else answer.body
+            if answer.status in ABSENT or not is_array(page):
+                return None
+            found += page
+            following = answer.body.get("nextCursor") if is_object(answer.body) else None
+            if not isinstance(following, str) or following in {"", cursor}:
+                break
+            cursor = following
+        return found
+
+    def _permitted(self, answer: Answer, permission: str) -> None:
+        """Have a 403 said.
+
+        Raises:
+            GatewayError: it is one.
+        """
+        if answer.status == 403:
+            raise GatewayError(
+                f"the gateway's token lacks the permission {permission} (HTTP 403{self._gateway.quoted(answer.body)}); "
+                f"give it one with {PERMISSIONS}"
+                + ("" if permission in PERMISSIONS else f", and {permission} for this"),
+                "unauthorized",
+                403,
+            )
+
+    def _record(self, answer: Answer) -> Record:
+        record = read_record(answer.body)
+        if record is None:
+            raise GatewayError(
+                f"{self._gateway.url} answered with something that is no record (HTTP {answer.status}); look whether "
+                "GATEWAY_URL leads to the gateway, or to something in front of it",
+                "unreachable",
+                answer.status,
+            )
+        return record
+
+    def _said(self, answer: Answer, entry: Entry) -> str:
+        return self._gateway.quoted(answer.body, entry.token)
+
+    def _sentences(self, body: Any, key: str) -> tuple[str, ...]:
+        found = body.get(key) if is_object(body) else None
+        texts = found if is_array(found) else ()
+        return tuple(
+            self._gateway.quoted(text).removeprefix(": ") for text in texts[:NAME_LIMIT] if isinstance(text, str)
+        )
+
+    def _written(self, answer: Answer, entry: Entry) -> Written:
+        """What an answer to an entry that was sent means.
+
+        Raises:
+            GatewayError: the entry was not taken.
+        """
+        if answer.status in {200, 201, 202}:
+            after = wait_asked(answer.headers, PENDING_SECONDS)
+            return Written(answer.status, self._record(answer), self._sentences(answer.body, "skippedTools"), after)
+        said = self._said(answer, entry)
+        match answer.status:
+            case 400:
+                raise GatewayError(_too_long(entry, said), "rejected", 400)
+            case 403 if "owner" in said.lower():
+                text = (
+                    f"the gateway lets only its owner change the entry {entry.name} (HTTP 403{said}); use a token of "
+                    "the user who made it, or an administrator's"
+                )
+                raise GatewayError(text, "unauthorized", 403)
+            case 422:
+                raise _invalid(entry, said)
+            case 502 if "initialize" in said:
+                raise GatewayError(_unreached(entry, said), "unreachable", 502, wait_asked(answer.headers, 0.0))
+            case 404:
+                raise GatewayError(f"the gateway lost the entry {entry.name} meanwhile", "unreachable", 404)
+            case _:
+                self._permitted(answer, PERMISSIONS)
+                text = f"{self._gateway.url} failed (HTTP {answer.status}{said}); its own log says more"
+                raise GatewayError(text, "unreachable", answer.status, wait_asked(answer.headers, 0.0))
+
+
+def body_of(entry: Entry) -> dict[str, Any]:
+    """What ContextForge is told of a server; the tools are not in it, as it asks the server itself."""
+    body: dict[str, Any] = {
+        "name": entry.name,
+        "url": entry.endpoint,
+        "transport": TRANSPORTS[entry.transport],
+        "description": entry.description,
+        "tags": list(entry.tags),
+    }
+    if entry.token:
+        body |= {"auth_type": "bearer", "auth_token": entry.token}
+    return body
+
+
+def refused_by_server(entry: Entry, said: str) -> str:
+    """Why the gateway does not get through to the server, as far as its words tell."""
+    if "401" in said or "403" in said:
+        return (
+            f"what answers at {entry.endpoint} does not accept the token that this server asks for; look whether "
+            "SANCTUARY_ADVERTISE_URL leads to this server and not to another, or a proxy"
+        )
+    if "421" in said:
+        return (
+            f"{entry.endpoint} leads to a server that does not know this name of its own; set SANCTUARY_ADVERTISE_URL"
+        )
+    return (
+        f"look whether the gateway can reach {entry.endpoint} from where it runs; SANCTUARY_ADVERTISE_URL must be an "
+        "address that leads from there to here"
+    )
+
+
+def _unreached(entry: Entry, said: str) -> str:
+    return f"the gateway could not speak with this server (HTTP 502{said}); {refused_by_server(entry, said)}"
+
+
+def _too_long(entry: Entry, said: str) -> str:
+    room = NAME_LIMIT - len(slug_of(entry.name)) - 1
+    long = [str(tool["name"]) for tool in entry.tools if len(str(tool["name"])) > room]
+    if long:
+        return (
+            f"the gateway refuses the whole server (HTTP 400{said}) because with {entry.name} in front of them names "
+            f"of tools have more than {NAME_LIMIT} characters: {listed(long)}; shorten them or SANCTUARY_REGISTER_AS"
+        )
+    return f"the gateway could not process the entry (HTTP 400{said}); its own log says why"
+
+
+def _invalid(entry: Entry, said: str) -> GatewayError:
+    """A 422: what the gateway says of it when it has EXPOSE_ERROR_DETAILS, and what it may be when it has not."""
+    text = said.lower()
+    if "dns" in text or "resol" in text:
+        return GatewayError(
+            f"the gateway cannot resolve the name in {entry.endpoint} (HTTP 422{said}); it may take a moment after "
+            "the start, and else SANCTUARY_ADVERTISE_URL must be a name that the gateway knows, on a network of both",
+            "unreachable",
+            422,
+        )
+    settings = (
+        "set SSRF_ALLOWED_NETWORKS at the gateway to the networks of your servers, such as "
+        '["172.16.0.0/12","10.89.0.0/16"] for docker and podman, or SSRF_ALLOW_LOCALHOST=true where it runs beside them'
+    )
+    if "ssrf" in text or "private" in text or "localhost" in text or "loopback" in text:
+        return GatewayError(
+            f"the gateway may not connect to {entry.endpoint} (HTTP 422{said}); {settings}", "rejected", 422
+        )
+    if not said or "error occurred" in text:
+        return GatewayError(
+            f"the gateway refuses {entry.endpoint} without saying why (HTTP 422{said}); most likely it cannot resolve "
+            f"the name, or may not connect to that network: {settings}, and EXPOSE_ERROR_DETAILS=true to be told",
+            "unreachable",  # a name that it does not know yet looks the same
+            422,
+        )
+    return GatewayError(f"the gateway refuses the entry as invalid (HTTP 422{said})", "rejected", 422)
+
+
+def masked(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A body for people to read."""
+    return {key: "********" if key == "auth_token" else value for key, value in body.items()}
