@@ -140,6 +140,8 @@ def _reason(error: Exception) -> str:
     """Why, without what was sent or what came."""
     if isinstance(error, TimeoutError):
         return f"it took longer than {TIMEOUT.total:g} s"
+    if isinstance(error, aiohttp.ClientSSLError):
+        return "no TLS connection that is trusted here"
     if isinstance(error, aiohttp.ClientConnectorError):
         cause = error.os_error
         return os.strerror(cause.errno) if cause.errno and cause.errno > 0 else cause.strerror or str(cause)
