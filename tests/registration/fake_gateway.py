@@ -292,6 +292,8 @@ class FakeGateway:
         shown = [
             entry for entry in self.entries.values() if entry["enabled"] or query.get("include_inactive") == "true"
         ]
+        for entry in shown:
+            await self._look(entry)
         limit = int(query.get("limit", PAGE)) or len(shown)
         if query.get("include_pagination") != "true":
             return shown[:limit]
@@ -301,13 +303,16 @@ class FakeGateway:
 
     async def _show(self, key: str, _: Any, __: Mapping[str, str]) -> Any:
         entry = self._find(key)
-        if entry["status"] == "pending":
-            self._looked[key] = self._looked.get(key, 0) + 1
-            if self.looks is None or self._looked[key] > self.looks:
-                await self._try_pending(entry)
+        await self._look(entry)
         return entry
 
-    async def _try_pending(self, entry: dict[str, Any]) -> None:
+    async def _look(self, entry: dict[str, Any]) -> None:
+        """Show an entry once more; one that waits is tried when it was looked at often enough."""
+        if entry["status"] != "pending":
+            return
+        self._looked[entry["id"]] = self._looked.get(entry["id"], 0) + 1
+        if self.looks is not None and self._looked[entry["id"]] <= self.looks:
+            return
         entry["registrationAttempts"] += 1
         self._looked[entry["id"]] = 0
         try:

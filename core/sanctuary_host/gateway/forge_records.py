@@ -95,11 +95,13 @@ class ToolRecord:
         key: the gateway's own; empty where it is none that could be asked for.
         name: the server's own name for it.
         shown: in the form of `tools/list`.
+        enabled: the operator's switch.
     """
 
     key: str
     name: str
     shown: Mapping[str, Any]
+    enabled: bool
 
 
 def read_record(value: Any) -> Record | None:
@@ -134,7 +136,7 @@ def read_tool(value: Any) -> ToolRecord | None:
     for key in ("title", "inputSchema", "outputSchema", "annotations"):
         if value.get(key) not in (None, {}):
             shown[key] = value[key]
-    return ToolRecord(_key(value), name, shown)
+    return ToolRecord(_key(value), name, shown, value.get("enabled") is not False)
 
 
 def slug_of(name: str) -> str:
