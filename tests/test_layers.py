@@ -21,7 +21,7 @@ PUBLIC = {
 }
 
 FLOORS = [
-    {"boundary", "shapes", "calling", "content", "settings", "transport.shallow", "gateway.entry"},
+    {"boundary", "shapes", "calling", "content", "settings", "ways", "transport.shallow", "gateway.entry"},
     {
         "schemas",
         "folders",
@@ -48,7 +48,7 @@ FLOORS = [
         "containment.confinement",
         "containment.attest",
     },
-    {"containment.connection", "containment.worker", "containment.zygote"},
+    {"containment.connection", "containment.forks", "containment.worker", "containment.zygote"},
     {"prompts", "containment.pool", "containment.witness"},
     {"resources"},
     {"hookspecs"},

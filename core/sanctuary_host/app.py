@@ -12,7 +12,7 @@ import socket
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sanctuary_host.audited import Audit
 from sanctuary_host.calls import Calls
@@ -28,6 +28,9 @@ from sanctuary_host.observe.audit import Trail
 from sanctuary_host.plugins import Cluster
 from sanctuary_host.transport import stdio, web
 from sanctuary_host.transport.limits import DEFAULTS
+
+if TYPE_CHECKING:
+    from sanctuary_host.gateway.registration import Membership
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +48,7 @@ async def serve_http(
     environment: Mapping[str, str],
     witness: Witness,
     trail: Trail | None = None,
+    membership: Membership | None = None,
 ) -> None:
     """Serve a cluster over HTTP until SIGTERM or SIGINT, then finish what is in flight.
 
@@ -56,6 +60,7 @@ async def serve_http(
         environment: where OpenTelemetry's variables are read from.
         witness: who finds out what confines the process.
         trail: the audit trail, where the cluster declares one.
+        membership: its registration with a gateway; `None` where there is none.
     """
     stop = _stop_on_signals()
     tracing = traces.configure(environment, cluster.name, cluster.version)
@@ -72,6 +77,7 @@ async def serve_http(
             tracing=tracing,
             limits=replace(DEFAULTS, connections=_connections()),
             witness=witness,
+            registration=membership.loop if membership is not None else None,
             advertised=config.advertise_url,
             publish_as=config.publish_as,
         ),
@@ -84,8 +90,10 @@ async def serve_http(
             "boundary": str(cluster.boundary),
         }
         logger.info("Serving cluster %s at %s", cluster.name, fields["url"], extra={"fields": fields})
-        await stop.wait()
-        logger.info("Stopping cluster %s", cluster.name, extra={"fields": {"event": "stopping"}})
+        # Only now: a gateway looks at the server before it takes it.
+        async with membership.kept() if membership is not None else nullcontext():
+            await stop.wait()
+            logger.info("Stopping cluster %s", cluster.name, extra={"fields": {"event": "stopping"}})
 
 
 async def serve_stdio(

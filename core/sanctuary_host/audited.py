@@ -21,6 +21,7 @@ from sanctuary_host.observe.chain import LINE_LIMIT
 from sanctuary_host.plugins import Cluster
 from sanctuary_host.recorded import Reduction, TooManyError
 from sanctuary_host.settings import SettingsError
+from sanctuary_host.ways import is_within
 
 ARGUMENTS_LIMIT: Final = LINE_LIMIT // 2
 """Bytes of reduced arguments in one record. A call with more is refused: what is cut is what somebody would hide."""
@@ -183,7 +184,7 @@ def place_of(boundary: Boundary, config: Config, environment: Mapping[str, str])
         path = Path(config.audit)
         if not path.is_absolute() or config.audit.endswith("/"):
             raise SettingsError("SANCTUARY_AUDIT must be the absolute path of a file, such as /srv/audit/git.jsonl")
-        if _is_within(path, writable):
+        if is_within(path, writable):
             raise SettingsError(
                 "SANCTUARY_AUDIT leads into a folder that the cluster's own tools may write; choose another one"
             )
@@ -198,26 +199,7 @@ def place_of(boundary: Boundary, config: Config, environment: Mapping[str, str])
             candidates.append(Path(state) / "sanctuary-host" / "audit" / name)
         elif home.startswith("/"):
             candidates.append(Path(home) / ".local" / "state" / "sanctuary-host" / "audit" / name)
-    return next((path for path in candidates if not _is_within(path, writable)), None)
-
-
-def _is_within(path: Path, folders: list[Path]) -> bool:
-    """Whether a path is in one of the folders, by its name or by where its links lead."""
-    forms = {path, Path(*_plain(path)), path.resolve()}
-    return any(
-        form.is_relative_to(within) for form in forms for folder in folders for within in {folder, folder.resolve()}
-    )
-
-
-def _plain(path: Path) -> list[str]:
-    """The parts of a path without `..`."""
-    parts: list[str] = []
-    for part in path.parts:
-        if part == ".." and len(parts) > 1:
-            parts.pop()
-        elif part != "..":
-            parts.append(part)
-    return parts
+    return next((path for path in candidates if not is_within(path, writable)), None)
 
 
 def _of_resource(reduce: Reduce, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,13 +7,14 @@ import asyncio
 import contextlib
 import errno
 import gc
+import logging
 import os
 import socket
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sanctuary_host.audited import trail_of
 from sanctuary_host.commands import audit, call, doctor, health, show
@@ -25,10 +26,16 @@ from sanctuary_host.containment.output import Output
 from sanctuary_host.containment.sandbox import SandboxError
 from sanctuary_host.containment.witness import Witness
 from sanctuary_host.containment.zygote import ThreadsError, Zygote
+from sanctuary_host.gateway.token import Reader, Token
 from sanctuary_host.jobs import work_of
 from sanctuary_host.observe import logs
 from sanctuary_host.plugins import DISTRIBUTION, Cluster, UnknownClusterError, installed, load
 from sanctuary_host.settings import SettingsError
+
+if TYPE_CHECKING:
+    from sanctuary_host.gateway.registration import Membership
+
+logger = logging.getLogger(__name__)
 
 USAGE_STATUS: Final = 2
 BACKLOG: Final = 1024
@@ -122,13 +129,17 @@ def _serve(config: Config, environment: Mapping[str, str]) -> int:
     confinement = Confinement.prepare(cluster.boundary, environment, config.sandbox)
     witness = Witness(confinement, environment, contained=config.container)
     zygote = Zygote.start(work_of(cluster), confinement.worker)
-    # Read only now: the workers forked above know nothing of it.
-    config = with_secrets(config, environment)
+    reader = None
+    if config.gateway_url and listener is not None and (path := environment.get("API_TOKEN_FILE")):
+        reader = Reader.start(path)
+    # Read only now: the processes forked above know nothing of it.
+    config = with_secrets(config, environment, witness.readable)
     os.environ.update({name: value for name, value in environment.items() if name.startswith("OTEL_")})
     # Imported only now, for start-up cost: the workers forked above carry nothing of the protocol's 40 MB.
     from sanctuary_host import app  # noqa: PLC0415  # see above
 
     trail = trail_of(cluster, config, environment)  # now: workers must not inherit it, nor can the sealed host open it
+    membership = _membership(cluster, config, listener, reader)
     confinement.seal_host()
     witness.look(zygote.pid)
     gc.freeze()
@@ -138,8 +149,24 @@ def _serve(config: Config, environment: Mapping[str, str]) -> int:
         source = os.dup(0)
         asyncio.run(app.serve_stdio(cluster, zygote, (source, output), environment, witness, trail))
     else:
-        asyncio.run(app.serve_http(config, cluster, zygote, listener, environment, witness, trail))
+        asyncio.run(app.serve_http(config, cluster, zygote, listener, environment, witness, trail, membership))
+    if reader is not None:
+        reader.stop()
     return 0
+
+
+def _membership(
+    cluster: Cluster, config: Config, listener: socket.socket | None, reader: Reader | None
+) -> Membership | None:
+    if not config.gateway_url:
+        return None
+    if listener is None:
+        logger.info("GATEWAY_URL is set, but there is nothing to register: set PORT to serve over HTTP")
+        return None
+    from sanctuary_host.gateway.registration import Membership  # noqa: PLC0415  # for start-up cost: it knows aiohttp
+
+    value = config.api_token.get_secret_value() if config.api_token is not None else ""
+    return Membership(cluster, config, int(listener.getsockname()[1]), Token(value, reader))
 
 
 def _listen(config: Config) -> socket.socket | None:

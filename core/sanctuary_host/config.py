@@ -5,18 +5,26 @@ from __future__ import annotations
 import ipaddress
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from sanctuary_host.gateway.entry import Transport
-from sanctuary_host.settings import read_secret, read_settings
+from sanctuary_host.settings import SettingsError, read_secret, read_settings, unfit_as_token
+from sanctuary_host.ways import is_within
 
 Sandbox = Literal["require", "best-effort", "off"]
 PUBLISHED: Final = re.compile(r"(?=.{3,200}$)[A-Za-z0-9.-]+/[A-Za-z0-9._-]+")
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+SECRETS: Final = MappingProxyType({"token": "SANCTUARY_TOKEN", "api_token": "API_TOKEN"})
+"""The settings that are secrets, and their environment variables."""
+OWN_SECRETS: Final = frozenset(SECRETS.values())
+"""The host's own secrets, which no plugin is given."""
 
 
 class Config(BaseModel):
@@ -245,15 +253,29 @@ def read_config(environment: Mapping[str, str]) -> Config:
     return read_settings(Config, environment, "SANCTUARY", placeholder)
 
 
-def with_secrets(config: Config, environment: Mapping[str, str]) -> Config:
+def with_secrets(config: Config, environment: Mapping[str, str], readable: Iterable[str] = ()) -> Config:
     """The same settings with the secrets themselves.
 
+    Args:
+        config: the settings.
+        environment: where the secrets are, or the names of their files.
+        readable: files and folders that the cluster's tools may read.
+
     Raises:
-        SettingsError: the file that holds one cannot be read or is empty.
+        SettingsError: a secret is no token, or the file that holds it cannot be read, is empty, or lies where the
+            cluster's tools may read it.
     """
-    secrets_read = {
-        field: SecretStr(secret) if (secret := read_secret(variable, environment)) else None
-        for field, variable in (("token", "SANCTUARY_TOKEN"), ("api_token", "API_TOKEN"))
-        if getattr(config, field) is not None
-    }
-    return config.model_copy(update=secrets_read)
+    read: dict[str, SecretStr] = {}
+    folders = [Path(path) for path in readable]
+    for field, name in SECRETS.items():
+        if getattr(config, field) is None:
+            continue
+        secret = read_secret(name, environment) or ""
+        if (path := environment.get(f"{name}_FILE")) and is_within(Path(path).absolute(), folders):
+            raise SettingsError(
+                f"{name}_FILE names a file that the cluster's own tools may read; move it out of their folders"
+            )
+        if reason := unfit_as_token(secret):
+            raise SettingsError(f"{name} {reason}")
+        read[field] = SecretStr(secret)
+    return config.model_copy(update=read)

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from sanctuary_host import errands
 from sanctuary_host.boundary import Boundary
+from sanctuary_host.config import OWN_SECRETS
 from sanctuary_host.folders import Folder, read_folders
 from sanctuary_host.settings import SettingsError, read_secret, read_settings
 
@@ -27,6 +28,8 @@ class _Remembered(Mapping[str, str]):
         self._asked: dict[str, str | None] = {}
 
     def __getitem__(self, name: str) -> str:
+        if name in OWN_SECRETS:
+            raise SettingsError(f"{name} is the host's own secret; no plugin can read it")
         if name not in self._asked:
             self._asked[name] = self._environment.get(name)
         value = self._asked[name]

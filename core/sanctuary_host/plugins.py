@@ -18,6 +18,7 @@ import pluggy
 
 from sanctuary_host import hookspecs
 from sanctuary_host.boundary import Boundary
+from sanctuary_host.config import OWN_SECRETS
 from sanctuary_host.gateway.lint import collisions, faults_of
 from sanctuary_host.host import Host
 from sanctuary_host.prompts import Prompt, describe_prompt
@@ -247,6 +248,8 @@ def _declared(hook: Callable[[], Any]) -> Boundary:
     boundary = hook()
     if not isinstance(boundary, Boundary):
         raise UnfitError(f"declare_boundary returned {type(boundary).__name__}; return a Boundary")
+    if own := OWN_SECRETS.intersection(boundary.secrets):
+        raise UnfitError(f"its boundary declares {min(own)}, which is the host's own secret; no tool may know it")
     return boundary
 
 

@@ -13,6 +13,10 @@ from pydantic.fields import FieldInfo
 M = TypeVar("M", bound=BaseModel)
 
 
+SECRET_LIMIT: Final = 64 * 1024
+"""Characters of a file that holds one secret. Whoever names a longer one named the wrong file."""
+
+
 class SettingsError(Exception):
     """A setting is missing or wrong; the message names the environment variable and what it should hold."""
 
@@ -64,18 +68,33 @@ def read_secret(name: str, environment: Mapping[str, str]) -> str | None:
     """A secret from the file that `name`_FILE names, without white space around it, or else from the variable `name`.
 
     Raises:
-        SettingsError: the file cannot be read or is empty. Whoever names a file means to have the secret in force.
+        SettingsError: the file cannot be read, is empty or too long. Whoever names a file means to have the secret in
+            force.
     """
     if path := environment.get(f"{name}_FILE"):
         try:
-            secret = Path(path).read_text(encoding="utf-8").strip()
+            with Path(path).open(encoding="utf-8") as file:
+                secret = file.read(SECRET_LIMIT + 1)
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
             raise SettingsError(f"{name}_FILE names a file that cannot be read: {reason}") from None
-        if not secret:
+        if len(secret) > SECRET_LIMIT:
+            raise SettingsError(f"{name}_FILE names a file of more than {SECRET_LIMIT:,} characters; name the secret's")
+        if not secret.strip():
             raise SettingsError(f"{name}_FILE names a file that is empty; write the secret into it")
-        return secret
+        return secret.strip()
     return environment.get(name)
+
+
+def unfit_as_token(text: str) -> str:
+    """Why a text cannot be a bearer token, for a sentence about it; empty where it can be one."""
+    if not text.isprintable():
+        return "holds a line break or another control character; a token is one line"
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        return "holds a character that no HTTP header can carry; copy the token again"
+    return ""
 
 
 PLAIN: Final = {

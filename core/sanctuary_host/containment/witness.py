@@ -72,6 +72,11 @@ class Witness:
         self._shown: dict[str, Any] = {"verdict": "pending", "sandbox": confinement.level}
         self._done = asyncio.Event()
 
+    @property
+    def readable(self) -> tuple[str, ...]:
+        """Files and folders that the cluster's tools may read."""
+        return (*self._worker_grants.read, *self._worker_grants.write, *self._worker_grants.execute)
+
     def look(self, neighbour: int) -> None:
         """Try what the host's process can do; called once it is sealed.
 

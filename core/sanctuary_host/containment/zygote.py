@@ -9,22 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import itertools
 import os
-import resource
 import select
 import signal
 import socket
 import struct
-import sys
 import threading
 import time
-import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Final, NoReturn
 
 from sanctuary_host.containment import wire
-from sanctuary_host.containment.output import Output
+from sanctuary_host.containment.forks import fork, only_standard_files
 from sanctuary_host.containment.sandbox import Sandbox
 from sanctuary_host.containment.worker import Work, adopt_orphans, die_with, live
 from sanctuary_host.environment import KEPT_IN_WORKERS
@@ -33,8 +29,6 @@ PAUSE: Final = 0.2
 """Seconds before a fork server that ended is started anew, so that one that cannot live does not spin."""
 BIRTH: Final = struct.Struct("=I")
 """A request for a worker: the MiB that its calls may add to it."""
-MOST: Final = 1 << 20
-"""Descriptors that a process can have open at most, as kernels are set up."""
 FAREWELL: Final = 1.0
 """Seconds in which the fork server ends whatever its workers started."""
 
@@ -79,7 +73,7 @@ class Zygote:
             host_end.close()
             _keep(server_end, printing, work, sandbox, host)
 
-        pid = _fork(keep)
+        pid = fork(keep)
         server_end.close()
         os.close(printing)
         return cls(pid, host_end, printed)
@@ -102,34 +96,20 @@ class Zygote:
                 time.sleep(0.002)
 
 
-def _fork(child: Callable[[], None]) -> int:
-    """Fork a process that runs `child` and never returns into the code of its parent."""
-    pid = os.fork()
-    if pid:
-        return pid
-    try:
-        child()
-        os._exit(0)
-    except BaseException:  # noqa: BLE001  # as the first line says
-        traceback.print_exc()
-    finally:
-        os._exit(1)
-
-
 def _keep(control: socket.socket, printing: int, work: Work, sandbox: Sandbox | None, host: int) -> NoReturn:
     die_with(host)
     adopt_orphans()
     os.setsid()  # a terminal's Ctrl-C is for the host, which then ends its calls in order
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    _only_standard_files(printing, {control.fileno(), *(sandbox.descriptors if sandbox is not None else ())})
+    only_standard_files(printing, {control.fileno(), *(sandbox.descriptors if sandbox is not None else ())})
     for name in [*os.environ]:
         if name not in KEPT_IN_WORKERS:
             del os.environ[name]
     gc.freeze()  # what exists now stays shared: no collection touches its pages
     keeper = os.getpid()
     while True:
-        server = _fork(lambda: _serve(control, work, sandbox, keeper))
+        server = fork(lambda: _serve(control, work, sandbox, keeper))
         with contextlib.suppress(OSError):  # the host may be on its way out already
             control.sendall(wire.pack({"server": server}))
         while (ended := os.waitpid(-1, os.WUNTRACED))[0] != server or os.WIFSTOPPED(ended[1]):
@@ -194,7 +174,7 @@ def _fork_worker(
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the host wants it no more
             live(socket.socket(fileno=descriptor), work, memory, sandbox)
 
-    return _fork(be_worker)
+    return fork(be_worker)
 
 
 def _reaped() -> list[tuple[int, int]]:
@@ -230,22 +210,3 @@ def _end_all(workers: Collection[int]) -> NoReturn:
             continue
         break
     os._exit(0)
-
-
-def _only_standard_files(printing: int, kept: Collection[int]) -> None:
-    """Close every inherited descriptor but `kept`, give standard input nothing to read, and send what is printed along.
-
-    Not even standard error is the host's own: what is written there is the host's log, which no tool may forge or cut.
-    """
-    os.dup2(printing, 1)
-    os.dup2(printing, 2)
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    end = MOST if soft == resource.RLIM_INFINITY else min(soft, MOST)
-    for below, above in itertools.pairwise([2, *sorted(kept), end]):
-        os.closerange(below + 1, above)  # one system call, however many may be open
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
-    # Whoever replaced these objects in the host did so for the host; here they are the descriptors again.
-    sys.stdin = os.fdopen(0, "r", closefd=False)
-    sys.stdout, sys.stderr = Output(1), Output(2)

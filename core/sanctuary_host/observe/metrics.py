@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -61,6 +61,10 @@ class Metrics:
         """Show what `read` gives, each time that somebody asks."""
         self.registry.register(_Readings(self._cluster, read))
 
+    def follow_registration(self, read: Callable[[], tuple[bool, Mapping[Any, int]]]) -> None:
+        """Show whether the gateway knows the server, and the attempts by outcome, as `read` gives them."""
+        self.registry.register(_Registration(self._cluster, read))
+
     def text(self) -> bytes:
         """All of it in Prometheus' text format, 0.0.4."""
         return generate_latest(self.registry)
@@ -101,6 +105,36 @@ class _Readings:
             GaugeMetricFamily("sanctuary_tool_held_loop_worst_seconds", "The longest such step.", labels=labels),
             CounterMetricFamily(
                 "sanctuary_tool_abandoned", "Coroutines that went on after they were cancelled.", labels=labels
+            ),
+        )
+
+
+class _Registration:
+    """Series that cost nothing until somebody asks for them."""
+
+    def __init__(self, cluster: str, read: Callable[[], tuple[bool, Mapping[Any, int]]]) -> None:
+        self._cluster, self._read = cluster, read
+
+    def describe(self) -> Iterator[Metric]:
+        """The series, without values."""
+        yield from self._families()
+
+    def collect(self) -> Iterator[Metric]:
+        """The series as they are now."""
+        registered, attempts = families = self._families()
+        now, counts = self._read()
+        registered.add_metric((self._cluster,), now)
+        for outcome, count in counts.items():
+            attempts.add_metric((self._cluster, outcome), count)
+        yield from families
+
+    def _families(self) -> tuple[GaugeMetricFamily, CounterMetricFamily]:
+        return (
+            GaugeMetricFamily(
+                "sanctuary_registered", "1 while the gateway's copy of the server is its own.", labels=("cluster",)
+            ),
+            CounterMetricFamily(
+                "sanctuary_registration_attempts", "Requests by how they ended.", labels=("cluster", "outcome")
             ),
         )
 

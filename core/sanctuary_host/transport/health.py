@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
-from typing import Any, Final
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any, Final, Protocol
 
 from aiohttp import hdrs, web
 
@@ -23,6 +23,24 @@ BEATS: Final = 20
 READY_SECONDS: Final = 5.0
 
 
+class Registering(Protocol):
+    """How the gateway knows this server; see `gateway.reconcile`."""
+
+    @property
+    def attempts(self) -> Mapping[Any, int]:
+        """How many requests ended in which way."""
+        ...
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether it does."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """The whole of it."""
+        ...
+
+
 class Health:
     """The answers, for which nobody needs a token.
 
@@ -31,13 +49,24 @@ class Health:
         guard: whose names for this server count here too.
         sessions: how many sessions there are.
         witness: who knows what confines the process; `None` where nobody looked.
+        registration: who knows how the gateway knows this server; `None` where there is no gateway.
     """
 
-    def __init__(self, kernel: Kernel, guard: Guard, sessions: Callable[[], int], witness: Witness | None) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        guard: Guard,
+        sessions: Callable[[], int],
+        witness: Witness | None,
+        registration: Registering | None = None,
+    ) -> None:
         self._kernel = kernel
         self._guard = guard
         self._sessions = sessions
         self._witness = witness
+        self._registration = registration
+        if registration is not None:
+            kernel.calls.metrics.follow_registration(lambda: (registration.is_registered, registration.attempts))
         self._started: float | None = None
         self._lags: deque[float] = deque(maxlen=BEATS)
 
@@ -66,6 +95,8 @@ class Health:
             state["audit"] = {"records": trail.written, **({"fault": trail.fault} if trail.fault else {})}
         if self._witness is not None:
             state["confinement"] = self._witness.wire()
+        if self._registration is not None:
+            state["registration"] = self._registration.state()
         return json_response(encode(state))
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
@@ -87,12 +118,15 @@ class Health:
         self._check(request)
         reasons = ["the server is stopping"] if self._kernel.draining else await self._reasons()
         cluster = self._kernel.cluster
-        state = {
+        state: dict[str, Any] = {
             "status": "not ready" if reasons else "ready",
             "cluster": cluster.name,
             "tools": len(cluster.listed_tools()),
             "reasons": reasons,
         }
+        if self._registration is not None:
+            # No reason not to be ready: a server that is taken out of the network for it would never be registered.
+            state["registration"] = self._registration.state()
         return json_response(encode(state), 503 if reasons else 200)
 
     @contextlib.asynccontextmanager

@@ -18,7 +18,7 @@ from sanctuary_host.transport.cards import Cards
 from sanctuary_host.transport.connections import Connections
 from sanctuary_host.transport.exchange import refusal
 from sanctuary_host.transport.guard import Guard
-from sanctuary_host.transport.health import Health
+from sanctuary_host.transport.health import Health, Registering
 from sanctuary_host.transport.kernel import Kernel
 from sanctuary_host.transport.limits import DEFAULTS, Limits
 from sanctuary_host.transport.messages import RefusedError
@@ -44,6 +44,7 @@ class Endpoints:
         stateless: serve the handshake era without sessions.
         limits: how many and for how long.
         witness: who knows what confines the process, for /health; `None` where nobody looked.
+        registration: who knows how the gateway knows this server, for /health; `None` where there is no gateway.
         advertised: the base URL under which others reach the server; see `Cards`.
         publish_as: the server's reverse-DNS name in its card; empty takes it from its URL.
     """
@@ -57,6 +58,7 @@ class Endpoints:
         stateless: bool = False,
         limits: Limits = DEFAULTS,
         witness: Witness | None = None,
+        registration: Registering | None = None,
         advertised: str = "",
         publish_as: str = "",
     ) -> None:
@@ -67,7 +69,7 @@ class Endpoints:
         modern = Modern(kernel, guard, limits)
         self.streamable = Streamable(kernel, guard, limits, modern, self.connections, stateless=stateless)
         self.sse = Sse(kernel, guard, limits)
-        self.health = Health(kernel, guard, lambda: len(self.streamable.table) + len(self.sse), witness)
+        self.health = Health(kernel, guard, lambda: len(self.streamable.table) + len(self.sse), witness, registration)
         self.cards = Cards(kernel.cluster, guard, token=token is not None, advertised=advertised, publish_as=publish_as)
 
     def application(self) -> web.Application:
@@ -144,6 +146,7 @@ async def serving(
     tracing: bool = False,
     limits: Limits = DEFAULTS,
     witness: Witness | None = None,
+    registration: Registering | None = None,
     advertised: str = "",
     publish_as: str = "",
 ) -> AsyncGenerator[Endpoints]:
@@ -158,6 +161,7 @@ async def serving(
         tracing: keep the SDK's OpenTelemetry spans.
         limits: how many and for how long.
         witness: who knows what confines the process, for /health; `None` where nobody looked.
+        registration: who knows how the gateway knows this server, for /health; `None` where there is no gateway.
         advertised: the base URL under which others reach the server; see `Cards`.
         publish_as: the server's reverse-DNS name in its card; empty takes it from its URL.
     """
@@ -169,6 +173,7 @@ async def serving(
         stateless=stateless,
         limits=limits,
         witness=witness,
+        registration=registration,
         advertised=advertised,
         publish_as=publish_as,
     )

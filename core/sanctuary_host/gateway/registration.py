@@ -1,0 +1,141 @@
+"""The registration of a server that serves: its entry, its registrar and the loop, put together and ended in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from sanctuary_host.config import Config
+from sanctuary_host.gateway.entry import Entry
+from sanctuary_host.gateway.reconcile import Reconciler
+from sanctuary_host.gateway.registrar import Registrar, Registration
+from sanctuary_host.gateway.token import Token
+from sanctuary_host.plugins import Cluster
+
+if TYPE_CHECKING:
+    from sanctuary_host.gateway.http import Gateway
+
+logger = logging.getLogger(__name__)
+
+OWN: Final = frozenset({"auto", "contextforge", "manifest"})
+"""The registrars of the host, which are loaded once the server listens; a third party's is loaded before."""
+
+
+def entry_of(cluster: Cluster, config: Config, base: str, instance: str) -> Entry:
+    """A server as the gateway should know it now.
+
+    Args:
+        cluster: what it serves.
+        config: its settings, with the secrets themselves.
+        base: the URL under which the gateway reaches it.
+        instance: tells it apart from others of its name.
+    """
+    return Entry(
+        name=config.server_name,
+        base=base,
+        transport=config.register_transport,
+        cluster=cluster.name,
+        version=cluster.version,
+        description=f"Cluster {cluster.name} of sanctuary-host",
+        tools=tuple(tool.wire() for tool in cluster.listed_tools()),
+        instance=instance,
+        token=config.token.get_secret_value() if config.token is not None else "",
+    )
+
+
+class Membership:
+    """A server's registration, from the moment at which it listens to its end.
+
+    Args:
+        cluster: what is served.
+        config: the settings, with the secrets themselves.
+        port: where the server listens.
+        token: what is presented to the gateway.
+
+    Raises:
+        SettingsError: the registrar that is named is not installed, or broken.
+    """
+
+    def __init__(self, cluster: Cluster, config: Config, port: int, token: Token) -> None:
+        self._registrar = _Later(config.registrar, config.gateway_url, token)
+        self._withdraws = config.deregister == "deactivate"
+        if config.registrar not in OWN:
+            self._registrar.load()
+        self.loop = Reconciler(
+            self._registrar,
+            partial(entry_of, cluster, config, config.url(port), secrets.token_hex(4)),
+            heartbeat=config.heartbeat,
+            splay=config.splay,
+            gateway=config.gateway_url,
+            reread=token.reread,
+        )
+        cluster.watch(self._changed)
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncGenerator[None]:
+        """Be registered meanwhile; at the end the entry stays, or is switched off where the operator wants it so."""
+        running = asyncio.create_task(self.loop.run())
+        try:
+            yield
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+            if self._withdraws:
+                await self.loop.withdraw()
+            await self._registrar.close()
+
+    def _changed(self, kind: str, _name: str) -> None:
+        if kind == "tools":
+            self.loop.changed()
+
+
+class _Later:
+    """A registrar whose code, with an HTTP client's, is loaded with its first request, while the server serves."""
+
+    def __init__(self, name: str, url: str, token: Token) -> None:
+        self._name, self._url, self._token = name, url, token
+        self._gateway: Gateway | None = None
+        self._registrar: Registrar | None = None
+
+    @property
+    def name(self) -> str:
+        """What the registrar is called."""
+        return self._registrar.name if self._registrar is not None else self._name
+
+    def load(self) -> Registrar:
+        """Load it now.
+
+        Raises:
+            SettingsError: there is none of that name, or it is broken.
+        """
+        # The first has all of aiohttp loaded here, and not on the loop, with the first request.
+        from aiohttp import ClientSession  # noqa: PLC0415  # for start-up cost
+
+        from sanctuary_host.gateway.choose import choose  # noqa: PLC0415  # as above
+        from sanctuary_host.gateway.http import Gateway  # noqa: PLC0415  # as above
+
+        logger.debug("Loaded %s", ClientSession.__name__)
+        self._gateway = Gateway(self._url, self._token)
+        self._registrar = registrar = choose(self._name, self._gateway)
+        return registrar
+
+    async def register(self, entry: Entry, known: Registration | None) -> Registration:
+        """See `Registrar`."""
+        registrar = self._registrar
+        if registrar is None:
+            registrar = await asyncio.to_thread(self.load)
+        return await registrar.register(entry, known)
+
+    async def withdraw(self, entry: Entry, known: Registration | None, *, delete: bool) -> bool:
+        """See `Registrar`."""
+        return self._registrar is not None and await self._registrar.withdraw(entry, known, delete=delete)
+
+    async def close(self) -> None:
+        """Drop the connections."""
+        if self._gateway is not None:
+            await self._gateway.close()
