@@ -60,7 +60,7 @@ bench: $(VENV)/.tested ## compare with the SDK's own server, fastmcp and bare ai
 soak: $(VENV)/.tested ## make a hundred thousand mixed calls, faults among them
 	@$(BIN)/python bench/soak.py
 
-docs: $(VENV)/.tested ## write docs/settings.md and docs/tools.md from the code
+docs: $(VENV)/.tested ## write settings.md, tools.md and the client configurations from the code
 	@$(BIN)/python docs/generate.py
 
 clean: ## remove what was installed and built

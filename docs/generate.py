@@ -1,10 +1,14 @@
-"""Write docs/settings.md and docs/tools.md from the code; with --check, say whether they are up to date."""
+"""Write settings.md, tools.md, the configurations in clients.md and those of deploy/clients/ from the code.
+
+With --check, say whether they are up to date.
+"""
 
 from __future__ import annotations
 
 import argparse
 import difflib
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import distribution
@@ -22,6 +26,8 @@ from sanctuary_host.containment.pool import SIZE
 from sanctuary_host.containment.wire import LIMIT
 from sanctuary_host.environment import KEPT_IN_WORKERS
 from sanctuary_host.fleet.attached import FleetSettings
+from sanctuary_host.fleet.clients import CLIENTS, direct, document, render, routed
+from sanctuary_host.fleet.configure import COMMAND, GATEWAY
 from sanctuary_host.jobs import MEMORY, READY_SECONDS
 from sanctuary_host.observe.traces import VARIABLES
 from sanctuary_host.plugins import DISTRIBUTION, GROUP, Cluster, load
@@ -48,17 +54,25 @@ def main(words: Sequence[str] | None = None) -> int:
     check: bool = parser.parse_args(words).check
     clusters = [load(name, os.environ) for name in own_clusters()]
     status = 0
-    for name, text in (("settings.md", settings_page(clusters)), ("tools.md", tools_page(clusters))):
-        path = HERE / name
+    pages = {
+        "docs/settings.md": settings_page(clusters),
+        "docs/tools.md": tools_page(clusters),
+        "docs/clients.md": clients_page((HERE / "clients.md").read_text(encoding="utf-8")),
+        "deploy/clients/gateway_routed.json": configuration("claude-code", "gateway", own_clusters()),
+        "deploy/clients/legacy_direct.json": configuration("claude-code", "legacy", own_clusters()),
+    }
+    for name, text in pages.items():
+        path = HERE.parent / name
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         if before == text:
             continue
         if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
             continue
         status = 1
         old, new = before.splitlines(), text.splitlines()
-        diff = difflib.unified_diff(old, new, f"docs/{name}", "from the code", lineterm="")
+        diff = difflib.unified_diff(old, new, name, "from the code", lineterm="")
         print("\n".join(diff))
     return status
 
@@ -67,6 +81,25 @@ def own_clusters() -> list[str]:
     """The clusters that this distribution itself has plugins for."""
     groups = {entry.group for entry in distribution(DISTRIBUTION).entry_points}
     return sorted(group.removeprefix(GROUP) for group in groups if group.startswith(GROUP))
+
+
+def configuration(client: str, mode: str, clusters: Sequence[str]) -> str:
+    """What `sanctuary-host config --portable` prints, whatever the environment holds."""
+    known = CLIENTS[client]
+    if mode == "gateway":
+        return render(known, document(known, routed(known, GATEWAY), remote=True))
+    return render(known, document(known, direct(known, [COMMAND], clusters), remote=False))
+
+
+def clients_page(page: str) -> str:
+    """The page of clients, with each block below a line `<!-- config CLIENT MODE -->` as the code writes it today."""
+
+    def block(found: re.Match[str]) -> str:
+        client, mode = found.group(1, 2)
+        language = "toml" if CLIENTS[client].format == "toml" else "json"
+        return f"<!-- config {client} {mode} -->\n```{language}\n{configuration(client, mode, ['utils'])}```\n"
+
+    return re.sub(r"<!-- config (\S+) (\S+) -->\n(?:```\w+\n.*?^```\n)?", block, page, flags=re.DOTALL | re.MULTILINE)
 
 
 def settings_page(clusters: Sequence[Cluster]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import doctest
-import json
 import os
 import re
 import subprocess
@@ -21,6 +20,7 @@ from pydantic import BaseModel, Field, SecretStr
 import sanctuary_host
 from sanctuary_host import registrars, tool
 from sanctuary_host.config import Config
+from sanctuary_host.fleet.clients import CLIENTS
 from sanctuary_host.gateway.hooks import HOOK, load_registrar
 from sanctuary_host.plugins import HOOKS
 from sanctuary_host.settings import is_secret, variable_of
@@ -188,12 +188,24 @@ async def test_the_table_of_faults_shows_what_is_said(
 def test_the_generated_pages_are_those_of_the_code(check: bool, tmp_path: Path) -> None:
     script = DOCS / "generate.py"
     if not check:  # written anew elsewhere, the same pages come of it, and a changed one is told with status 1
-        (tmp_path / "generate.py").write_text(script.read_text())
-        script = tmp_path / "generate.py"
-        subprocess.run([sys.executable, script], check=True, capture_output=True)
-        for page in ("settings.md", "tools.md"):
-            assert (tmp_path / page).read_text() == (DOCS / page).read_text(), "run `make docs`"
-        (tmp_path / "tools.md").write_text("stale\n")
+        elsewhere = tmp_path / "docs"
+        elsewhere.mkdir()
+        (elsewhere / "generate.py").write_text(script.read_text())
+        without = re.sub(
+            r"(?<=-->\n)```.*?^```\n", "", (DOCS / "clients.md").read_text(), flags=re.DOTALL | re.MULTILINE
+        )
+        (elsewhere / "clients.md").write_text(without)
+        script = elsewhere / "generate.py"
+        subprocess.run(
+            [sys.executable, script],
+            env={**os.environ, "GATEWAY_URL": "http://of.this.machine", "CLUSTER": "none"},
+            check=True,
+            capture_output=True,
+        )
+        clients = [f"deploy/clients/{name}.json" for name in ("gateway_routed", "legacy_direct")]
+        for page in ("docs/settings.md", "docs/tools.md", "docs/clients.md", *clients):
+            assert (tmp_path / page).read_text() == (ROOT / page).read_text(), "run `make docs`"
+        (elsewhere / "tools.md").write_text("stale\n")
     done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
     assert (done.returncode, "-stale" in done.stdout) == ((0, False) if check else (1, True)), done.stdout
 
@@ -351,18 +363,13 @@ def test_the_architecture_names_files_that_exist() -> None:
         assert (ROOT / "core/sanctuary_host" / name).exists(), name
 
 
-@pytest.mark.parametrize("language", ["json", "toml"])
-def test_the_client_configurations_are_well_formed_and_start_this_command(language: str) -> None:
-    read: Callable[[str], Any] = {"json": json.loads, "toml": tomllib.loads}[language]
-    found = blocks("clients.md", language)
-    assert found
-    for _, text in found:
-        whole = read(text)
-        servers = whole.get("mcpServers") or whole.get("servers") or whole.get("mcp_servers")
-        for server in servers.values():
-            urls = [server.get("url"), server.get("httpUrl"), *server.get("args", ())]
-            local = server.get("command") == "sanctuary-host" and server["env"].keys() == {"CLUSTER"}
-            assert local or "http://127.0.0.1:8100/mcp" in urls
+def test_every_client_configuration_is_rendered_from_the_code() -> None:
+    page = (DOCS / "clients.md").read_text()
+    rendered = re.findall(r"^<!-- config (\S+) (\S+) -->\n```(?:json|toml)$", page, re.MULTILINE)
+    assert len(rendered) == len(blocks("clients.md", "json")) + len(blocks("clients.md", "toml"))
+    assert {client for client, mode in rendered if mode == "gateway"} == set(CLIENTS)
+    for client in CLIENTS.values():
+        assert f"### {client.title}\n" in page
 
 
 @pytest.mark.parametrize("text", [text for _, text in blocks("clients.md", "python")], ids=["stdio", "http", "token"])

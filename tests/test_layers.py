@@ -21,7 +21,7 @@ PUBLIC = {
 }
 
 FLOORS = [
-    {"boundary", "shapes", "calling", "content", "settings", "ways", "transport.shallow", "gateway.entry"},
+    {"boundary", "shapes", "calling", "content", "settings", "ways", "transport.shallow", "gateway.entry", "addresses"},
     {
         "schemas",
         "folders",

@@ -72,16 +72,10 @@ def main(environment: Mapping[str, str], words: Sequence[str] | None = None) -> 
 
 def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     command: str = options.command or "serve"
-    if command == "up":
-        from sanctuary_host.fleet import local  # noqa: PLC0415  # for start-up cost: only this command needs a client
-
-        return local.up(environment)
+    if command in {"up", "config"}:
+        return _run_of_fleet(command, options, environment)
     if command == "health":
-        port = options.port or (int(text) if (text := environment.get("PORT", "")).isdecimal() else 0)
-        if not port:
-            raise UsageError("health needs to know where to ask: set PORT, or pass --port")
-        address = environment.get("SANCTUARY_BIND", "")
-        return health.probe(address, port, path="/ready" if options.ready else "/health", as_json=options.json)
+        return _probe(options, environment)
     if command == "audit":
         return audit.verify_files(options.files, head=options.head, as_json=options.json)
     if not environment.get("CLUSTER"):
@@ -96,6 +90,8 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
         cluster = load(config.cluster, environment, config.trust)
     if command in {"check", "doctor", "manifest"}:
         return _tell(options, cluster, config, environment)
+    if command in {"register", "drift", "deregister"}:
+        return _ask_gateway(options, with_secrets(config, environment), cluster)
     for fault in cluster.faults:
         print(f"sanctuary-host: {fault}", file=sys.stderr)
     if command == "tools":
@@ -107,10 +103,40 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     return call.call_tool(cluster, confinement, open_trail, options.tool, options.arguments, as_json=options.json)
 
 
+def _probe(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    port = options.port or (int(text) if (text := environment.get("PORT", "")).isdecimal() else 0)
+    if not port:
+        raise UsageError("health needs to know where to ask: set PORT, or pass --port")
+    address = environment.get("SANCTUARY_BIND", "")
+    return health.probe(address, port, path="/ready" if options.ready else "/health", as_json=options.json)
+
+
+def _ask_gateway(options: argparse.Namespace, config: Config, cluster: Cluster) -> int:
+    # For start-up cost: only these commands need a client.
+    from sanctuary_host.commands import deregister, drift, register  # noqa: PLC0415  # see above
+
+    if options.command == "drift":
+        return drift.show_drift(config, cluster, installed=options.installed, as_json=options.json)
+    if options.command == "deregister":
+        return deregister.deregister(config, cluster, delete=options.delete, as_json=options.json)
+    act = register.preview if options.check else register.register
+    return act(config, cluster, adopt=options.adopt, as_json=options.json)
+
+
+def _run_of_fleet(command: str, options: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    if command == "up":
+        from sanctuary_host.fleet import local  # noqa: PLC0415  # for start-up cost: only this command needs a client
+
+        return local.up(environment)
+    from sanctuary_host.fleet import configure  # noqa: PLC0415  # for start-up cost
+
+    return configure.configure(options, environment)
+
+
 def _tell(options: argparse.Namespace, cluster: Cluster, config: Config, environment: Mapping[str, str]) -> int:
     """Run a command that tells of a cluster and calls nothing of it."""
     if options.command == "check":
-        return show.check(cluster, as_json=options.json)
+        return show.check(cluster, config.server_name, as_json=options.json)
     if options.command == "doctor":
         return doctor.examine(cluster, config, environment, as_json=options.json)
     from sanctuary_host.commands import manifest  # noqa: PLC0415  # for start-up cost: it needs the protocol's names
@@ -263,11 +289,46 @@ def _parser() -> argparse.ArgumentParser:
     examined = commands.add_parser(
         "doctor", help="measure what really confines the cluster (or each of them); status 1 where anything is missing"
     )
+    registered = commands.add_parser("register", help="register the running server with the gateway at GATEWAY_URL")
+    registered.add_argument(
+        "--check", action="store_true", help="send nothing: show the request, and what is in its way"
+    )
+    registered.add_argument("--adopt", action="store_true", help="take over an entry of our name that others made")
+    compared = commands.add_parser(
+        "drift", help="compare the tools with the gateway's copy; status 1 where callers are offered something else"
+    )
+    compared.add_argument("--installed", action="store_true", help="compare what is installed, not what runs")
+    removed = commands.add_parser("deregister", help="switch the server's entry at the gateway off")
+    removed.add_argument("--delete", action="store_true", help="delete it; its tools' ids at the gateway are lost")
+    configured = commands.add_parser("config", help="print or install what an MCP client needs to reach the clusters")
+    configured.add_argument(
+        "--client", required=True, help="such as claude-code, claude-desktop, codex, cursor, vscode"
+    )
+    configured.add_argument(
+        "--mode",
+        choices=("gateway", "legacy"),
+        default="gateway",
+        help="all by way of the gateway at GATEWAY_URL (the default), or each cluster as a command of the client's",
+    )
+    configured.add_argument(
+        "--transport", choices=("http", "sse"), help="what to speak with the gateway; http by default"
+    )
+    configured.add_argument(
+        "--server", metavar="ID", default="", help="only what this virtual server of the gateway has"
+    )
+    configured.add_argument(
+        "--cluster", nargs="+", default=[], metavar="NAME", help="these clusters; by default CLUSTER, or all installed"
+    )
+    configured.add_argument("--portable", action="store_true", help="name the command without its path on this machine")
+    configured.add_argument(
+        "--install", action="store_true", help="put it into the client's file, keeping all else there"
+    )
+    configured.add_argument("--project", action="store_true", help="mean the file in this folder, not the user's own")
     listed = commands.add_parser("manifest", help="print what a registry needs to list the server")
     listed.add_argument(
         "--format", choices=("server.json", "server-card"), default="server.json", help="server.json by default"
     )
     commands.add_parser("up", help="run every installed cluster as a local process until Ctrl-C")
-    for command in (tools, check, called, probe, verifying, examined):
+    for command in (tools, check, called, probe, verifying, examined, registered, compared, removed):
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser

@@ -11,8 +11,9 @@ from types import MappingProxyType
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from sanctuary_host import addresses
 from sanctuary_host.gateway.entry import Transport
 from sanctuary_host.settings import SettingsError, read_secret, read_settings, unfit_as_token
 from sanctuary_host.ways import is_within
@@ -25,6 +26,8 @@ SECRETS: Final = MappingProxyType({"token": "SANCTUARY_TOKEN", "api_token": "API
 """The settings that are secrets, and their environment variables."""
 OWN_SECRETS: Final = frozenset(SECRETS.values())
 """The host's own secrets, which no plugin is given."""
+SERVER_NAME: Final = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_.-]{1,64}")
+"""What stays apart once a gateway has made it a slug; of punctuation alone nothing would be left."""
 
 
 class Config(BaseModel):
@@ -61,7 +64,8 @@ class Config(BaseModel):
         Field(
             validation_alias="SANCTUARY_ADVERTISE_URL",
             description="The base URL under which others reach this server, whose host name it then answers to; "
-            "by default `http://sanctuary_CLUSTER:PORT` in a container and `http://127.0.0.1:PORT` elsewhere.",
+            "by default `http://sanctuary_CLUSTER:PORT` in a container and `http://127.0.0.1:PORT` elsewhere. In a "
+            "container it must hold a name, like every URL of a setting: no loopback name, no IP address.",
         ),
     ] = ""
     container: Annotated[
@@ -114,7 +118,8 @@ class Config(BaseModel):
         Field(
             validation_alias="GATEWAY_URL",
             description="The gateway to register with, such as `http://sanctuary-gateway:4444`; unset, the server "
-            "serves without one.",
+            "serves without one. It may have a path, but neither user nor password; in a container its host must be a "
+            "name: loopback is the container itself, and IP addresses change with every start.",
         ),
     ] = ""
     api_token: Annotated[
@@ -137,7 +142,6 @@ class Config(BaseModel):
         str,
         Field(
             validation_alias="SANCTUARY_REGISTER_AS",
-            pattern=r"^[A-Za-z0-9_.-]{1,64}$",
             description="The server's name at the gateway, by default `sanctuary_CLUSTER`; servers that serve the same "
             "cluster apart from each other need different ones.",
         ),
@@ -189,6 +193,16 @@ class Config(BaseModel):
         Field(validation_alias="SANCTUARY_LOG_LEVEL", description="The least severe records that are logged."),
     ] = "INFO"
 
+    @field_validator("register_as")
+    @classmethod
+    def _is_a_server_name(cls, name: str) -> str:
+        if name and not SERVER_NAME.fullmatch(name):
+            raise ValueError(
+                "must be a name of 1 to 64 letters, digits, _ . and -, with a letter or digit among them, such as "
+                "sanctuary_utils"
+            )
+        return name
+
     @model_validator(mode="after")
     def _hold_together(self) -> Config:
         faults: list[str] = []
@@ -202,8 +216,6 @@ class Config(BaseModel):
                 f"listening on {self.address} lets others call the tools: set SANCTUARY_TOKEN or SANCTUARY_TOKEN_FILE, "
                 "or SANCTUARY_ALLOW_ANONYMOUS=1 where the network itself keeps strangers out"
             )
-        if self.advertise_url and urlsplit(self.advertise_url).scheme not in {"http", "https"}:
-            faults.append("SANCTUARY_ADVERTISE_URL must be an http or https URL, such as http://sanctuary_utils:8000")
         if self.publish_as and not PUBLISHED.fullmatch(self.publish_as):
             faults.append(
                 "SANCTUARY_PUBLISH_AS must be a domain of yours written backwards, a slash and a name, such as "
@@ -250,7 +262,16 @@ def read_config(environment: Mapping[str, str]) -> Config:
     def placeholder(name: str) -> str | None:
         return secrets.token_hex() if name in environment or f"{name}_FILE" in environment else None
 
-    return read_settings(Config, environment, "SANCTUARY", placeholder)
+    # Read here too, so that a start that fails for another reason tells of the addresses in the same breath.
+    contained = environment.get("SANCTUARY_CONTAINER", "").lower() in {"1", "true", "t", "yes", "y", "on"}
+    faults = addresses.faults_of(environment, contained=contained)
+    try:
+        config = read_settings(Config, environment, "SANCTUARY", placeholder)
+    except SettingsError as error:
+        raise SettingsError("; ".join([str(error), *faults])) from None
+    if faults:
+        raise SettingsError("; ".join(faults))
+    return config
 
 
 def with_secrets(config: Config, environment: Mapping[str, str], readable: Iterable[str] = ()) -> Config:

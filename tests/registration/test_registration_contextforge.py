@@ -322,7 +322,7 @@ async def test_an_entry_that_is_held_for_offline_is_switched_on_once_the_gateway
     fake.entries[known.id]["reachable"] = False
     methods(fake)
     await registrar.register(entry_of(small), known)
-    assert methods(fake)[:4] == ["GET", "PUT", "GET", "POST"]
+    assert methods(fake) == ["GET", "PUT", "GET", "GET", "POST", "GET"]
     fake.entries[known.id]["reachable"] = False
     small.mood = 503
     assert (await registrar.register(entry_of(small), known)).holes
@@ -529,10 +529,37 @@ async def test_a_tool_that_an_operator_switched_off_stays_off(
     assert not fake.tools_of(NAME)["add"]["enabled"]
 
 
+async def test_calling_a_server_reachable_switches_no_tool_on(
+    fake: FakeGateway, forge: Opener, small: SmallServer
+) -> None:
+    registrar = forge()
+    known = await registrar.register(entry_of(small), None)
+    fake.tools_of(NAME)["add"]["enabled"] = False
+    fake.entry(NAME)["reachable"] = False
+    assert "offline" in (await registrar.register(entry_of(small), known)).holes[0]
+    least = forge(fake.grant())
+    assert "tools.read" in (await least.register(entry_of(small), None)).holes[0]
+    assert not fake.tools_of(NAME)["add"]["enabled"]
+    assert fake.asked("POST", "/state") == []
+
+
+async def test_an_entry_with_single_tools_switched_off_is_not_switched_off_as_a_whole(
+    fake: FakeGateway, forge: Opener, small: SmallServer
+) -> None:
+    registrar = forge()
+    known = await registrar.register(entry_of(small), None)
+    fake.tools_of(NAME)["add"]["enabled"] = False
+    with pytest.raises(GatewayError, match="single tools"):
+        await registrar.withdraw(entry_of(small), known, delete=False)
+    with pytest.raises(GatewayError, match=r"tools\.read"):
+        await forge(fake.grant()).withdraw(entry_of(small), known, delete=False)
+    assert fake.entry(NAME)["enabled"]
+
+
 async def test_what_we_switched_off_at_the_end_comes_back_at_the_start(
     fake: FakeGateway, forge: Opener, small: SmallServer
 ) -> None:
-    registrar = forge(fake.grant())
+    registrar = forge(fake.grant("gateways.create", "gateways.read", "gateways.update", "tools.read"))
     known = await registrar.register(entry_of(small), None)
     ids = set(fake.tools)
     assert await registrar.withdraw(entry_of(small), known, delete=False)

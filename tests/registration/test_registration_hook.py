@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp import web
 
 from sanctuary_host import SettingsError
 from sanctuary_host.gateway.hooks import load_registrar
@@ -188,3 +191,48 @@ async def test_a_registrar_that_nobody_named_is_not_run(distribution: Callable[.
     site = distribution("acme", GROUP, {"bomb": "raise SystemExit(3)", "auto": "raise SystemExit(3)"})
     async with serving("utils", PYTHONPATH=str(site)) as served:
         assert served.process.returncode is None
+
+
+async def test_a_running_server_registers_through_the_registrar_that_is_named(
+    distribution: Callable[..., Path],
+) -> None:
+    source = GOOD.replace(
+        'return Registration(entry.name, 200, "created")',
+        'put = await self.gateway.request("PUT", f"/shelf/{entry.name}", {"tools": len(entry.tools)}, accept={200})\n'
+        '        return Registration(entry.name, put.status, "created")',
+    )
+    site = distribution("acme", GROUP, {"shelf": source})
+    shelved: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+
+    async def shelve(request: web.Request) -> web.Response:
+        await shelved.put((request.path, request.headers["Authorization"]))
+        return web.Response()
+
+    application = web.Application()
+    application.router.add_put("/shelf/{name}", shelve)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    settings = {
+        "PYTHONPATH": str(site),
+        "GATEWAY_URL": f"http://127.0.0.1:{runner.addresses[0][1]}",
+        "API_TOKEN": "correct-horse-battery-staple",
+        "SANCTUARY_REGISTRAR": "shelf",
+        "SANCTUARY_SPLAY": "0",
+    }
+    try:
+        async with serving("utils", **settings), asyncio.timeout(60):
+            assert await shelved.get() == ("/shelf/sanctuary_utils", "Bearer correct-horse-battery-staple")
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_registrar_that_is_not_there_ends_the_server_with_a_sentence(
+    distribution: Callable[..., Path], run: Callable[..., Any]
+) -> None:
+    site = distribution("acme", GROUP, {"shelf": GOOD})
+    settings = {"GATEWAY_URL": "http://gateway.example:4444", "SANCTUARY_REGISTRAR": "shelve", "PYTHONPATH": str(site)}
+    ran = await run(CLUSTER="utils", PORT="0", **settings)
+    assert ran.status == 2
+    assert "SANCTUARY_REGISTRAR names 'shelve', which is not installed (did you mean shelf?)" in ran.err
+    assert "Traceback" not in ran.err

@@ -394,6 +394,21 @@ async def test_what_cannot_work_is_refused_before_anything_is_served(
     assert "two" not in ran.err
 
 
+async def test_a_thread_that_a_registrar_waits_for_does_not_hold_up_the_end(
+    fake: FakeGateway, distribution: Callable[..., Path]
+) -> None:
+    # As looking a name up does, where the name server does not answer.
+    slow = ACME.replace('raise SystemExit("hunter2")', "await asyncio.to_thread(time.sleep, 300)")
+    site = distribution("acme", "nothing", {"pack": f"import asyncio, time\n{slow}"})
+    info = site / "acme-1.0.dist-info" / "entry_points.txt"
+    info.write_text(f"{info.read_text()}\n[sanctuary_registrars]\nacme = acme_pack\n")
+    async with serving("utils", **quick(fake, SANCTUARY_REGISTRAR="acme", PYTHONPATH=str(site))) as served:
+        await until(served, state="registering")
+        served.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(10):
+            assert await served.process.wait() == 0
+
+
 async def test_a_third_partys_registrar_that_fails_at_every_turn_hurts_nobody(
     fake: FakeGateway, distribution: Callable[..., Path]
 ) -> None:

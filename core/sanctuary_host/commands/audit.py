@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sanctuary_host.commands.find import UsageError
-from sanctuary_host.commands.table import paint
+from sanctuary_host.commands.table import paint, printable
 from sanctuary_host.observe.verdict import Verdict, report, verify
 
 
@@ -44,21 +44,16 @@ def verify_files(files: Sequence[str], *, head: str, as_json: bool) -> int:
 
 
 def _print(verdict: Verdict) -> None:
-    name = _printable(verdict.file)
-    span = _printable(f", from {verdict.first} to {verdict.last}" if verdict.records else "")
+    name = printable(verdict.file)
+    span = printable(f", from {verdict.first} to {verdict.last}" if verdict.records else "")
     if verdict.whole:
         print(f"{name} is {paint('whole', 'green', sys.stdout)}: {verdict.records:,} records{span}")
     else:
         print(f"{name} is {paint('not whole', 'red', sys.stdout)}; sound records: {verdict.records:,}{span}")
     for finding in verdict.findings:
-        print(f"  {_printable(finding)}")
+        print(f"  {printable(finding)}")
     if verdict.more:
         print(f"  … and {verdict.more:,} more")
     if verdict.unfinished:
         print(f"  calls that began and did not end: {verdict.unfinished:,}; they still run, or the host ended")
     print(f"  its last record has the hash {verdict.head}")
-
-
-def _printable(text: str) -> str:
-    """Text of a file that anybody may have edited, which commands no terminal."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sanctuary_host.commands.find import find_tool
 from sanctuary_host.commands.table import paint, table
+from sanctuary_host.gateway.lint import losses
 from sanctuary_host.plugins import Cluster
 
 WORDS_LIMIT: Final = 60
@@ -87,11 +88,20 @@ def _about(field: Mapping[str, Any]) -> str:
     return str(field.get("description", ""))
 
 
-def check(cluster: Cluster, *, as_json: bool) -> int:
-    """Print what is wrong with a cluster's plugins; exit status 1 where anything is."""
-    sizes = {tool.name: size_of(tool.wire()) for tool in cluster.listed_tools()}
-    total = size_of({"tools": [tool.wire() for tool in cluster.listed_tools()]})
-    faults = cluster.faults if cluster.tools or cluster.faults else ["it offers no tool"]
+def check(cluster: Cluster, server: str, *, as_json: bool) -> int:
+    """Print what is wrong with a cluster's plugins, or would be lost at a gateway; exit status 1 where anything is.
+
+    Args:
+        cluster: what is checked.
+        server: its name at the gateway.
+        as_json: print JSON.
+    """
+    wires = [tool.wire() for tool in cluster.listed_tools()]
+    sizes = {str(wire["name"]): size_of(wire) for wire in wires}
+    total = size_of({"tools": wires})
+    faults = list(cluster.faults) if wires or cluster.faults else ["it offers no tool"]
+    resources = [resource.wire() for resource in cluster.resources]
+    faults += losses(server, wires, resources, [prompt.wire() for prompt in cluster.prompts.values()])
     if as_json:
         report = {
             "cluster": cluster.name,

@@ -34,3 +34,8 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], stream: TextIO
         return "  ".join([*(cell.ljust(width) for cell, width in zip(cells[:-1], widths, strict=False)), last]).rstrip()
 
     return "\n".join([paint(line(headings), "bold", stream), *(line(row) for row in rows)])
+
+
+def printable(text: str) -> str:
+    """Text that others wrote, which commands no terminal."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)

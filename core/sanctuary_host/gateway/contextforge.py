@@ -7,12 +7,13 @@ brings its copy up to date. It answers 200 even where it could not ask: success 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sanctuary_host.gateway.entry import Entry
 from sanctuary_host.gateway.forge_api import OK, PENDING_SECONDS, Api, Written, body_of, masked, refused_by_server
-from sanctuary_host.gateway.forge_records import STOPPED, Record, ToolRecord, listed, same, stated
+from sanctuary_host.gateway.forge_records import STOPPED, Record, ToolRecord
+from sanctuary_host.gateway.forge_tools import CopiedTools
 from sanctuary_host.gateway.http import Gateway
 from sanctuary_host.gateway.quoting import cleaned
 from sanctuary_host.gateway.registrar import Done, GatewayError, Plan, Registration
@@ -43,8 +44,7 @@ class ContextForge:
         """What its copy was last seen to equal."""
         self._count = -1
         """How many tools it showed then."""
-        self._excuses: tuple[str, tuple[str, ...]] = ("", ())
-        """What it said of the tools that it left out, and of which fingerprint."""
+        self._tools = CopiedTools(self._api)
 
     def plan(self, entry: Entry) -> Plan:
         """The request that would register `entry`, with its token masked."""
@@ -78,8 +78,9 @@ class ContextForge:
     async def withdraw(self, entry: Entry, known: Registration | None, *, delete: bool) -> bool:
         """Delete the entry; or switch it off within two seconds, marked so that the next start switches it on again.
 
-        An entry that another process of the same server has written since is left on, and so is one that cannot be
-        marked. It takes the permission gateways.update, and to delete gateways.delete.
+        An entry is left on that another process of the same server has written since, that cannot be marked, or of
+        which an operator has switched single tools off, as they would come back with the others. Switching off takes
+        the permissions gateways.update and tools.read, deleting gateways.delete.
 
         Raises:
             GatewayError: it could not be done.
@@ -244,89 +245,49 @@ class ContextForge:
     ) -> Registration:
         """See whether the gateway's copy equals ours, mend what sending the entry does not, and name what remains."""
         holes: list[str] = []
-        if not record.reachable:
-            await self._api.switch(record, on=True)  # it spoke with us, but would call us offline until its next probe
-            record = await self._api.entry(record.key) or record
-            if not record.reachable:
-                holes.append(f"the gateway holds {entry.name} for offline; {refused_by_server(entry, '')}")
         if skipped:
-            self._excuses = (entry.fingerprint, skipped)
-        stale = False
+            self._tools.heard(entry, skipped)
         # What it has just read for the first time needs no second look.
-        if done != "created" or record.tools != len(entry.tools):
-            try:
-                tools = {tool.name: tool for tool in await self._api.tools(record)}
-            except GatewayError as error:
-                if error.status != 403:
-                    raise
-                holes += await self._count_tools(entry, record)
-            else:
-                holes += await self._missing(entry, record, [tool for tool in _names(entry.tools) if tool not in tools])
-                differing = _differing(entry, tools)
-                stale = bool(differing)
-                holes += differing + await self._mend(entry, tools)
+        fresh = done == "created" and record.tools == len(entry.tools) and record.reachable
+        tools = None if fresh else await self._tools.visible(record)
+        if not record.reachable:
+            record = await self._call_reachable(record, tools)
+            if not record.reachable:
+                holes.append(
+                    f"the gateway holds {entry.name} for offline until its own next look; it is not told otherwise "
+                    "where an operator has switched tools off, as that would switch them on, nor where its token may "
+                    "not see them (tools.read)"
+                )
+        stale = False
+        if not fresh:
+            differing, others = await self._tools.compare(entry, record, tools)
+            stale = bool(differing)
+            holes += differing + others
         self._copied = None if stale else entry
         self._count = record.tools
         return Registration(record.key, status, done, tuple(holes))
 
-    async def _count_tools(self, entry: Entry, record: Record) -> list[str]:
-        """The holes that can be told without seeing the tools."""
-        unseen = (
-            "the gateway's token may not see its tools, so it is not known whether its copy of their annotations is "
-            "right; give it the permissions tools.read and tools.update"
-        )
-        if record.tools in {len(entry.tools), -1}:
-            return [unseen]
-        excuses = await self._ask_for_excuses(entry, record)
-        count = f"the gateway has {record.tools} tools of {entry.name} instead of {len(entry.tools)}"
-        return [f"{count}{_because(excuses)}", unseen]
+    async def _call_reachable(self, record: Record, tools: Mapping[str, ToolRecord] | None) -> Record:
+        """Have the gateway, which has just spoken with us, offer the tools again before its next probe.
 
-    async def _missing(self, entry: Entry, record: Record, names: list[str]) -> list[str]:
-        if not names:
-            return []
-        excuses = await self._ask_for_excuses(entry, record)
-        return [f"the gateway left out {listed(names)} of {entry.name}{_because(excuses)}"]
-
-    async def _ask_for_excuses(self, entry: Entry, record: Record) -> tuple[str, ...]:
-        if self._excuses[0] != entry.fingerprint:
-            try:
-                said = await self._api.left_out(record)
-            except GatewayError as error:
-                if error.kind != "rejected":  # such as 409, while it reads them for somebody else
-                    raise
-                said = ()
-            self._excuses = (entry.fingerprint, said)
-        return self._excuses[1]
-
-    async def _mend(self, entry: Entry, tools: Mapping[str, ToolRecord]) -> list[str]:
-        """Correct annotations, which the gateway reads once and never again."""
-        wrong = [
-            tool
-            for tool in entry.tools
-            if (held := tools.get(str(tool["name"]))) and held.key and not same(stated(tool), stated(held.shown))
-        ]
-        kept: list[str] = []
-        for number, tool in enumerate(wrong):
-            name = str(tool["name"])
-            try:
-                if not same(await self._api.annotate(tools[name], stated(tool)), stated(tool)):
-                    kept.append(name)
-            except GatewayError as error:
-                if error.status != 403:
-                    raise
-                kept += _names(wrong[number:])
-                hole = (
-                    f"the gateway shows other annotations than {entry.name} has, of {listed(kept)}; only a token with "
-                    "the permissions tools.read and tools.update can correct them"
-                )
-                return [hole]
-        return [f"the gateway does not take the annotations of {listed(kept)} of {entry.name}"] if kept else []
+        Switching an entry also switches all of its tools, so it is left where that would undo what an operator did.
+        """
+        if tools is None or not all(tool.enabled for tool in tools.values()):
+            return record
+        await self._api.switch(record, on=True)
+        return await self._api.entry(record.key) or record
 
     async def _switch_off(self, entry: Entry, known: Registration | None) -> bool:
         record = await self._ours(entry, known)
         if record is None or (known is not None and not record.is_of_process(entry)):
             return False
         if record.enabled:
+            if not all(tool.enabled for tool in await self._api.tools(record)):
+                raise GatewayError(
+                    f"an operator has switched single tools of {entry.name} off at the gateway, which could not be "
+                    "told any more once all are off; the entry stays on",
+                    "rejected",
+                )
             written = await self._api.update(record, entry, STOPPED)
             if STOPPED not in written.record.tags:
                 raise GatewayError(
@@ -342,30 +303,6 @@ class ContextForge:
     def _forget(self) -> None:
         self._sent = self._copied = self._working = None
         self._count = -1
-
-
-def _names(tools: Iterable[Mapping[str, Any]]) -> list[str]:
-    return [str(tool["name"]) for tool in tools]
-
-
-def _differing(entry: Entry, tools: Mapping[str, ToolRecord]) -> list[str]:
-    """Sentences about tools that the gateway shows otherwise than the server does."""
-    holes: list[str] = []
-    if gone := tools.keys() - set(_names(entry.tools)):
-        holes.append(f"the gateway still shows tools that {entry.name} has no more: {listed(gone)}")
-    pairs = [(tool, held.shown) for tool in entry.tools if (held := tools.get(str(tool["name"])))]
-    old = [
-        str(tool["name"])
-        for tool, shown in pairs
-        if not all(same(tool.get(key), shown.get(key)) for key in ("inputSchema", "outputSchema"))
-    ]
-    if old:
-        holes.append(f"the gateway shows other schemas than {entry.name} has, of {listed(old)}")
-    return holes
-
-
-def _because(excuses: tuple[str, ...]) -> str:
-    return f": {cleaned('; '.join(excuses), length=1_000)}" if excuses else ""
 
 
 def _usable(record: Record) -> Record:

@@ -96,8 +96,9 @@ class Api:
             GatewayError: it could not be had.
         """
         answer = await self._ask("GET", f"/gateways/{key}", accept=OK | {403, 404})
-        self._permitted(answer, "gateways.read")
-        return None if answer.status == 404 else self._record(answer)
+        # ContextForge 1.0.7 answers 403 where a token of few permissions asks for an entry that is gone; whether the
+        # token may look at all is seen when the entry is then looked for among all.
+        return None if answer.status in {403, 404} else self._record(answer)
 
     async def create(self, entry: Entry) -> Written | None:
         """Make an entry; `None` where one is there that the gateway takes for the same.

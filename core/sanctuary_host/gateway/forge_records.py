@@ -95,11 +95,17 @@ class ToolRecord:
         key: the gateway's own; empty where it is none that could be asked for.
         name: the server's own name for it.
         shown: in the form of `tools/list`.
+        enabled: the operator's switch.
+        called: the name that it has at the gateway, without the server's.
+        sent: the description that the server gave, where an operator has written another.
     """
 
     key: str
     name: str
     shown: Mapping[str, Any]
+    enabled: bool
+    called: str
+    sent: str
 
 
 def read_record(value: Any) -> Record | None:
@@ -134,7 +140,14 @@ def read_tool(value: Any) -> ToolRecord | None:
     for key in ("title", "inputSchema", "outputSchema", "annotations"):
         if value.get(key) not in (None, {}):
             shown[key] = value[key]
-    return ToolRecord(_key(value), name, shown)
+    return ToolRecord(
+        _key(value),
+        name,
+        shown,
+        enabled=value.get("enabled") is not False,
+        called=_text(value, "customName") or name,
+        sent=_text(value, "originalDescription") if "originalDescription" in value else shown["description"],
+    )
 
 
 def slug_of(name: str) -> str:

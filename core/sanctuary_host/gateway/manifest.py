@@ -99,7 +99,7 @@ class Manifest:
         raise GatewayError(
             f"the gateway was told the names of the tools of {entry.name} and keeps no copy of them to compare with; "
             "ask the server itself: sanctuary-host tools",
-            "foreign",
+            "rejected",
         )
 
     async def _first(self, entry: Entry, *, adopt: bool, spoken: bool = False) -> Registration:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from threading import Thread
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from sanctuary_host.config import Config
 from sanctuary_host.gateway.entry import Entry
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from sanctuary_host.gateway.http import Gateway
 
 logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 OWN: Final = frozenset({"auto", "contextforge", "manifest"})
 """The registrars of the host, which are loaded once the server listens; a third party's is loaded before."""
@@ -79,6 +84,7 @@ class Membership:
     @asynccontextmanager
     async def kept(self) -> AsyncGenerator[None]:
         """Be registered meanwhile; at the end the entry stays, or is switched off where the operator wants it so."""
+        asyncio.get_running_loop().set_default_executor(_Threads())
         running = asyncio.create_task(self.loop.run())
         try:
             yield
@@ -92,6 +98,29 @@ class Membership:
     def _changed(self, kind: str, _name: str) -> None:
         if kind == "tools":
             self.loop.changed()
+
+
+class _Threads(ThreadPoolExecutor):
+    """Threads for looking names up, and whatever else a registrar needs one for, that nobody waits for at the end.
+
+    A name server that does not answer would hold up the end of the process for as long as the C library asks it.
+    """
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run a function in a thread of its own."""
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:  # noqa: BLE001  # it is whoever waits for the result that it concerns
+                future.set_exception(error)
+
+        Thread(target=run, name="registration", daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  # as it is
+        """Do nothing: the threads end with the process."""
 
 
 class _Later:
