@@ -129,6 +129,7 @@ async def contained(cluster: str, root: Path, *options: str) -> AsyncGenerator[C
     name = f"sanctuary-test-{cluster}-{secrets.token_hex(4)}"
     variables = {
         **environment(Path("/scene"), FIXED),
+        "GATEWAY_URL": f"http://sanctuary-gateway:{FIXED[1]}",
         "CLUSTER": cluster,
         "PORT": str(PORT),
         "SANCTUARY_CONTAINER": "1",
@@ -146,7 +147,7 @@ async def contained(cluster: str, root: Path, *options: str) -> AsyncGenerator[C
     served = await start(
         *("run", "--pull=never", "--name", name),
         *(f"--user={USER}:{USER}", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--read-only"),
-        *("--network=none", "--memory=512m", "--pids-limit=128", *options),
+        *("--network=none", "--add-host=sanctuary-gateway:127.0.0.1", "--memory=512m", "--pids-limit=128", *options),
         *(f"--volume={folder}:{folder}:ro" for folder in folders - within),
         f"--volume={root}:/scene:rw",
         *(f"--env={variable}={value}" for variable, value in variables.items()),
