@@ -205,7 +205,8 @@ class ContextForge:
         """Send all of an entry anew; twice where the first time may have lost a part.
 
         While it drops a tool that the server has no more, ContextForge 1.0.7 forgets the new name, address, transport
-        or credential that came in the same request. It keeps them where there is nothing to drop.
+        or credential that came in the same request, and what is new of other tools. It keeps them where there is
+        nothing to drop.
         """
         written = await self._api.update(record, entry)
         unseen = bool(entry.token) and self._sent is None and f"manifest:{entry.fingerprint}" not in record.tags
@@ -219,6 +220,7 @@ class ContextForge:
         Raises:
             GatewayError: `pending`, where the gateway only took it; or it could not be read.
         """
+        first = self._sent != entry
         self._forget()
         self._sent, self._held = entry, True
         if written.status not in OK:
@@ -238,7 +240,10 @@ class ContextForge:
                 + refused_by_server(entry, "")
             )
             return Registration(record.key, written.status, done, (hole,))
-        return await self._read_back(entry, record, written.status, done, written.skipped)
+        settled = await self._read_back(entry, record, written.status, done, written.skipped)
+        if first and self._copied is None:  # see `_send`
+            return await self._settle(entry, record, await self._send(entry, record), done)
+        return settled
 
     async def _read_back(
         self, entry: Entry, record: Record, status: int, done: Done, skipped: tuple[str, ...]
