@@ -190,7 +190,7 @@ class ContextForge:
         done, self._working = self._working, None
         if done is None or self._sent != entry or not record.shows(entry):
             return None
-        return await self._read_back(entry, record, 200, done, ())
+        return await self._read_back(entry, record, 202, done, ())
 
     async def _send(self, entry: Entry, record: Record) -> Written:
         """Send all of an entry anew; twice where the first time may have lost a part.
@@ -243,8 +243,9 @@ class ContextForge:
         holes: list[str] = []
         if skipped:
             self._tools.heard(entry, skipped)
-        # What it has just read for the first time needs no second look.
-        fresh = done == "created" and record.tools == len(entry.tools) and record.reachable
+        # What it has just read for the first time needs no second look; what it reads in its own time (202) does, as
+        # ContextForge 1.0.7 then leaves the output schemas out.
+        fresh = done == "created" and status in OK and record.tools == len(entry.tools) and record.reachable
         tools = None if fresh else await self._tools.visible(record)
         if not record.reachable:
             record = await self._call_reachable(record, tools)
