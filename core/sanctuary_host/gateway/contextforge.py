@@ -6,7 +6,6 @@ brings its copy up to date. It answers 200 even where it could not ask: success 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -19,8 +18,6 @@ from sanctuary_host.gateway.quoting import cleaned
 from sanctuary_host.gateway.registrar import Done, GatewayError, Plan, Registration
 
 UNFINISHED: Final = frozenset({"pending", "failed", "deleting"})
-STOP_SECONDS: Final = 2.0
-"""How long switching off may take, while the process ends."""
 
 
 class ContextForge:
@@ -76,7 +73,7 @@ class ContextForge:
         return await self._take_over(entry, record)
 
     async def withdraw(self, entry: Entry, known: Registration | None, *, delete: bool) -> bool:
-        """Delete the entry; or switch it off within two seconds, marked so that the next start switches it on again.
+        """Delete the entry; or switch it off, marked so that the next start switches it on again.
 
         An entry is left on that another process of the same server has written since, that cannot be marked, or of
         which an operator has switched single tools off, as they would come back with the others. Switching off takes
@@ -88,13 +85,7 @@ class ContextForge:
         if delete:
             record = await self._ours(entry, known)
             return record is not None and await self._api.delete(record)
-        try:
-            async with asyncio.timeout(STOP_SECONDS):
-                return await self._switch_off(entry, known)
-        except TimeoutError:
-            raise GatewayError(
-                f"the gateway did not switch {entry.name} off within {STOP_SECONDS:g} s; the entry stays", "unreachable"
-            ) from None
+        return await self._switch_off(entry, known)
 
     async def copy(self, entry: Entry) -> Sequence[Mapping[str, Any]] | None:
         """The gateway's tools of this server, by its own names.
