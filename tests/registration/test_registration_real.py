@@ -264,6 +264,56 @@ async def test_tools_that_come_go_and_change_do_so_at_the_gateway_and_keep_their
                     assert len(await shown(client)) == 3, words
 
 
+READABLE = """
+    from sanctuary_host import hookimpl, tool
+    from sanctuary_host.prompts import prompt
+    from sanctuary_host.resources import resource
+
+    @tool()
+    def brew() -> str:
+        "Make tea."
+        return "tea"
+
+    @resource("note://tea", mime_type="text/plain")
+    def note() -> str:
+        "How tea is made."
+        return "Five minutes."
+
+    @prompt()
+    def explain(reader: str = "a guest") -> str:
+        "Have it explained."
+        return f"Explain tea to {reader}"
+
+    @hookimpl
+    def register_tools():
+        return [brew]
+
+    @hookimpl
+    def register_resources():
+        return [note]
+
+    @hookimpl
+    def register_prompts():
+        return [explain]
+"""
+
+
+async def test_resources_and_prompts_reach_clients_through_the_gateway_too(
+    real: RealGateway, distribution: Callable[..., Path]
+) -> None:
+    site = distribution("acme", "acme", {"tools": textwrap.dedent(READABLE)})
+    environment = {**real.environment, "PYTHONPATH": str(site), "SANCTUARY_TRUST": "acme"}
+    async with serving("acme", **environment) as served:
+        await until_it_says(served, "registered")
+        token = real.home.secrets.token(None, 600)
+        async with connect(f"{real.url}/mcp", token) as client:
+            assert {str(one.uri) for one in (await client.list_resources()).resources} == {"note://tea"}
+            assert (await client.read_resource("note://tea")).contents[0].text == "Five minutes."  # type: ignore[union-attr]
+            (offered,) = (await client.list_prompts()).prompts
+            got = await client.get_prompt(offered.name, {"reader": "Ada"})
+            assert got.messages[0].content.text == "Explain tea to Ada"  # type: ignore[union-attr]
+
+
 async def test_what_an_operator_switched_off_stays_off_until_the_operator_switches_it_on(real: RealGateway) -> None:
     async def switch(on: str) -> None:
         key = (await real.entry("sanctuary_utils"))["id"]

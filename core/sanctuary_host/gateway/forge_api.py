@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from sanctuary_host.gateway.entry import Entry
+from sanctuary_host.gateway.equal import stated
 from sanctuary_host.gateway.forge_records import (
     TRANSPORTS,
     Record,
@@ -16,7 +17,6 @@ from sanctuary_host.gateway.forge_records import (
     read_record,
     read_tool,
     slug_of,
-    stated,
 )
 from sanctuary_host.gateway.http import Answer, Gateway, wait_asked
 from sanctuary_host.gateway.quoting import cleaned
