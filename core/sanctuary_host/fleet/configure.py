@@ -97,10 +97,10 @@ def _direct(client: Client, options: Namespace, environment: Mapping[str, str]) 
     for name in clusters:
         if name not in known:
             raise UnknownClusterError(f"cluster {name[:64]!r} is not installed; installed: {', '.join(known)}")
-    return direct(client, [COMMAND] if options.portable else _command(), list(dict.fromkeys(clusters)))
+    return direct(client, [COMMAND] if options.portable else own_command(), list(dict.fromkeys(clusters)))
 
 
-def _command() -> Sequence[str]:
+def own_command() -> Sequence[str]:
     """How this very installation is started from anywhere."""
     beside = Path(sys.executable).with_name(COMMAND)
     found = str(beside) if beside.exists() else shutil.which(COMMAND)
