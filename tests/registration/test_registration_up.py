@@ -214,6 +214,19 @@ async def test_damaged_secrets_are_told_and_not_replaced(tmp_path: Path) -> None
     assert (tmp_path / "state" / "secrets.json").read_text() == '{"signing": "short"}'
 
 
+async def test_a_damaged_database_is_told_with_the_remedy(tmp_path: Path) -> None:
+    need_program()
+    (tmp_path / "program").symlink_to(PROGRAM)
+    (tmp_path / "state").mkdir()
+    database = tmp_path / "state" / "gateway.db"
+    database.write_text("no database")
+    async with fleet(tmp_path) as process:
+        shown = await read_until(process, "Ctrl-C")
+        await interrupt(process)
+    assert f"There is no gateway: it did not start: its database is damaged; remove {database} and" in shown
+    assert database.read_text() == "no database"
+
+
 async def test_the_users_own_gateway_is_used_and_none_is_run(fake: Any, tmp_path: Path) -> None:
     async with fleet(tmp_path, GATEWAY_URL=fake.url, API_TOKEN=fake.token, SANCTUARY_SPLAY="0") as process:
         shown = await read_until(process, "Ctrl-C")

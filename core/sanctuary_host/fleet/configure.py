@@ -58,7 +58,8 @@ def configure(options: Namespace, environment: Mapping[str, str]) -> int:
         print(render(client, content), end="", flush=True)
         print(f"{client.title} reads it from {path}; --install puts it there.", file=sys.stderr)
     if remote and status == 0:
-        print(f"docs/clients.md says how to get a token ({TOKEN}). For {client.title}: {client.token}", file=sys.stderr)
+        where = "`make up` prints where it is, docs/clients.md tells of other gateways"
+        print(f"The token ({TOKEN}): {where}. For {client.title}: {client.token}.", file=sys.stderr)
     return status
 
 

@@ -17,7 +17,7 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, BinaryIO, Final
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -143,7 +143,7 @@ def at_home(folder: Path) -> Generator[Home]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o700)
-            lock = stack.enter_context((folder / "lock").open("wb"))
+            lock = stack.enter_context(open_private(folder / "lock"))
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -164,6 +164,11 @@ def _secrets_in(path: Path) -> Secrets:
         made = Secrets(**{name: secrets.token_urlsafe(36) for name in Secrets.model_fields})
         _write_private(path, made.model_dump_json())
         return made
+
+
+def open_private(path: Path) -> BinaryIO:
+    """Open a file for writing anew, which its user alone can read."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
 
 def _write_private(path: Path, text: str) -> None:
