@@ -133,6 +133,8 @@ async def test_up_registers_the_fleet_proves_it_and_finds_it_again_the_next_day(
             ids.append({(state / name).read_text() for name in ("secrets.json", "client.token")})
             rest = await interrupt(process)
             assert (process.returncode, rest.splitlines()[-1]) == (0, "All stopped.")
+            # Where all users share a folder for such files, only one of them could run a gateway.
+            assert list(state.glob("*migration.lock"))
         assert processes_of(tmp_path) == []
     assert ids[0] == ids[1]
     assert stat.S_IMODE(state.stat().st_mode) == 0o700

@@ -157,6 +157,8 @@ def _environment(home: Home, port: int) -> dict[str, str]:
         "HOME": str(home.folder),
         "LANG": "C.UTF-8",
         "PATH": os.defpath,
+        # It has a lock file of a fixed name there, which of another user's gateway it could not open.
+        "TMPDIR": str(home.folder),
         "DATABASE_URL": f"sqlite:///{home.database}",
         "JWT_SECRET_KEY": home.secrets.signing,
         "AUTH_ENCRYPTION_SECRET": home.secrets.encryption,
