@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+MADE := $(VENV)/.made
 STAMP := $(VENV)/.installed
 GUESTS := $(CURDIR)/.cache/guests
 # uv installs in seconds; where it cannot be had, pip does the same more slowly.
@@ -13,13 +14,19 @@ INSTALL = ($(UV) pip install --quiet --python $(BIN)/python $(1) 2>/dev/null || 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
 
-$(BIN)/python:
+# Begun anew where it was interrupted, and where its Python has gone away since.
+ifeq ($(realpath $(BIN)/python),)
+.PHONY: $(MADE)
+endif
+$(MADE):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sanctuary-host needs Python 3.11 or newer; run make PYTHON=python3.11")'
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1' 2>/dev/null || echo 'uv is not to be had; installing with pip'
-
-$(STAMP): $(BIN)/python pyproject.toml
 	@echo 'Installing sanctuary-host …'
+	@mkdir -p .cache
+	@$(PYTHON) -m venv --clear $(VENV) 2>.cache/venv.log || { cat .cache/venv.log >&2; exit 1; }  # Ctrl-C: no traceback
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1' 2>/dev/null || echo 'uv is not to be had; installing with pip'
+	@touch $@
+
+$(STAMP): $(MADE) pyproject.toml
 	@$(call INSTALL,-e .)
 	@touch $@
 

@@ -227,17 +227,19 @@ async def test_up_never_takes_another_servers_answer_for_a_clusters_own(
             f"@hookimpl\ndef declare_boundary():\n    return Boundary(port={port})\n"
         )
         process = await _up(distribution("acme", "acme", {"one": source}))
-        line = ""
+        lines: list[str] = []
         async with asyncio.timeout(60):
-            while not line.startswith("acme "):
-                line = (await process.stdout.readline()).decode()
-                assert line
+            while not lines or not lines[-1].startswith("acme: "):
+                lines.append((await process.stdout.readline()).decode())
+                assert lines[-1]
         process.send_signal(signal.SIGINT)
         await asyncio.wait_for(process.communicate(), 30)
     finally:
         await runner.cleanup()
-    assert f":{port}/" not in line
-    assert f"  ready (its port {port} is taken by another process)" in line
+    (row,) = [line for line in lines if line.startswith("acme ")]
+    assert f":{port}/" not in row
+    assert row.endswith("  ready\n")
+    assert lines[-1] == f"acme: its port {port} is taken by another process\n"
     assert process.returncode == 0
 
 

@@ -21,6 +21,7 @@ from sanctuary_host.commands import audit, call, doctor, health, show
 from sanctuary_host.commands.find import UsageError
 from sanctuary_host.commands.table import colours
 from sanctuary_host.config import Config, read_config, with_secrets
+from sanctuary_host.containment import grants
 from sanctuary_host.containment.confinement import Confinement
 from sanctuary_host.containment.output import Output
 from sanctuary_host.containment.sandbox import SandboxError
@@ -91,7 +92,9 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if command in {"check", "doctor", "manifest"}:
         return _tell(options, cluster, config, environment)
     if command in {"register", "drift", "deregister"}:
-        return _ask_gateway(options, with_secrets(config, environment), cluster)
+        tools = grants.of_worker(cluster.boundary, environment)
+        readable = (*tools.read, *tools.write, *tools.execute)
+        return _ask_gateway(options, with_secrets(config, environment, readable), cluster)
     for fault in cluster.faults:
         print(f"sanctuary-host: {fault}", file=sys.stderr)
     if command == "tools":

@@ -284,6 +284,20 @@ async def test_a_token_that_tools_could_read_is_refused_at_the_start(
     assert "hunter2" not in ran.err
 
 
+@pytest.mark.parametrize("command", ["register", "drift", "deregister"])
+async def test_no_command_takes_a_token_that_tools_could_read(
+    command: str, tmp_path: Path, distribution: Callable[..., Path], run: Callable[..., Any]
+) -> None:
+    site = distribution("acme", "shelf", {"pack": SHELF.format(read="pass", secrets="()")})
+    (tmp_path / "token").write_text("hunter2")
+    settings = {"SHELF": str(tmp_path), "DESK": f"{tmp_path}/desk:rw", "PYTHONPATH": str(site)}
+    gateway = {"GATEWAY_URL": "http://127.0.0.1:9", "API_TOKEN_FILE": str(tmp_path / "token"), "PORT": "1"}
+    (tmp_path / "desk").mkdir()
+    ran = await run(command, CLUSTER="shelf", **settings, **gateway)
+    assert ran.status == 2
+    assert "API_TOKEN_FILE names a file that the cluster's own tools may read; move it" in ran.err
+
+
 @pytest.mark.parametrize("variable", ["API_TOKEN", "SANCTUARY_TOKEN"])
 async def test_no_plugin_is_given_the_hosts_own_tokens(
     variable: str, distribution: Callable[..., Path], run: Callable[..., Any]

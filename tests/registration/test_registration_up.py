@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
+import json
 import os
+import pty
 import re
 import signal
 import stat
+import struct
 import sys
+import termios
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,7 +28,9 @@ from sanctuary_host.fleet.install import InstallError, install, is_installed
 
 
 @asynccontextmanager
-async def fleet(home: Path, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def fleet(
+    home: Path, output: int = asyncio.subprocess.PIPE, **environment: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run `sanctuary-host up` with all that its gateway keeps in `home`."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "sanctuary_host", "up"),
@@ -36,8 +43,8 @@ async def fleet(home: Path, **environment: str) -> AsyncIterator[asyncio.subproc
             "PYTHONPATH": "",  # the clusters that other tests bring are many
             **environment,
         },
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
+        stdout=output,
+        stderr=asyncio.subprocess.PIPE if output != asyncio.subprocess.PIPE else asyncio.subprocess.DEVNULL,
     )
     try:
         yield process
@@ -45,6 +52,28 @@ async def fleet(home: Path, **environment: str) -> AsyncIterator[asyncio.subproc
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.communicate()
+
+
+class Terminal:
+    """A terminal of 80 columns; who runs there has it as its output."""
+
+    def __init__(self) -> None:
+        self._master, self.slave = pty.openpty()
+        self._open = [self._master, self.slave]
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.shown = ""
+
+    async def read_until(self, sign: str) -> str:
+        """All that was shown so far, colours removed, up to where it says so."""
+        async with asyncio.timeout(120):
+            while sign not in self.shown:
+                self.shown += (await asyncio.to_thread(os.read, self._master, 4096)).decode(errors="replace")
+        return re.sub(r"\x1b\[\d*[mK]", "", self.shown).replace("\r\n", "\n")
+
+    def hang_up(self) -> None:
+        """Close it, as a window is closed."""
+        while self._open:
+            os.close(self._open.pop())
 
 
 async def read_until(process: asyncio.subprocess.Process, sign: str) -> str:
@@ -95,7 +124,7 @@ async def test_up_registers_the_fleet_proves_it_and_finds_it_again_the_next_day(
             assert re.search(r"  registered +ready$", utils)
             assert re.search(r"\nWhat time is it\?\nUTC: \w+ 20\d\d-\d\d-\d\dT", shown)
             through, server = map(
-                float, re.findall(r"(\d+(?:\.\d+)?) ms", shown.split("Asked by an MCP client")[1])[:2]
+                float, re.findall(r"(\d+(?:\.\d+)?) ms", shown.split("Asked through the gateway")[1])[:2]
             )
             assert server < through
             (url,) = re.findall(r"^Gateway +(http://127\.0\.0\.1:\d+)/mcp", shown, re.MULTILINE)
@@ -105,6 +134,8 @@ async def test_up_registers_the_fleet_proves_it_and_finds_it_again_the_next_day(
             ids.append({(state / name).read_text() for name in ("secrets.json", "client.token")})
             rest = await interrupt(process)
             assert (process.returncode, rest.splitlines()[-1]) == (0, "All stopped.")
+            # Where all users share a folder for such files, only one of them could run a gateway.
+            assert list(state.glob("*migration.lock"))
         assert processes_of(tmp_path) == []
     assert ids[0] == ids[1]
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
@@ -186,12 +217,142 @@ async def test_damaged_secrets_are_told_and_not_replaced(tmp_path: Path) -> None
     assert (tmp_path / "state" / "secrets.json").read_text() == '{"signing": "short"}'
 
 
+async def test_a_damaged_database_is_told_with_the_remedy(tmp_path: Path) -> None:
+    need_program()
+    (tmp_path / "program").symlink_to(PROGRAM)
+    (tmp_path / "state").mkdir()
+    database = tmp_path / "state" / "gateway.db"
+    database.write_text("no database")
+    async with fleet(tmp_path) as process:
+        shown = await read_until(process, "Ctrl-C")
+        await interrupt(process)
+    assert f"There is no gateway: it did not start: its database is damaged; remove {database} and" in shown
+    assert database.read_text() == "no database"
+
+
 async def test_the_users_own_gateway_is_used_and_none_is_run(fake: Any, tmp_path: Path) -> None:
     async with fleet(tmp_path, GATEWAY_URL=fake.url, API_TOKEN=fake.token, SANCTUARY_SPLAY="0") as process:
         shown = await read_until(process, "Ctrl-C")
         await interrupt(process)
     assert re.search(r"^utils .* registered +ready$", shown, re.MULTILINE)
     assert not (tmp_path / "state").exists()
+
+
+def shell(commands: str, home: Path) -> Any:
+    return asyncio.create_subprocess_exec(
+        *("sh", "-c", commands),
+        cwd="/",
+        env={"PATH": os.defpath, "HOME": str(home)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+async def test_what_up_prints_connects_a_client_and_a_gateway_that_is_killed_is_told(tmp_path: Path) -> None:
+    need_program()
+    home = tmp_path / "mit Umlauten äöü"
+    home.mkdir()
+    (home / "program").symlink_to(PROGRAM)
+    async with fleet(home) as process:
+        shown = await read_until(process, "Ctrl-C")
+        export, command = re.findall(r"^(?:Clients|       )  (.*)$", shown, re.MULTILINE)
+        printed = await shell(f'{export}\n{command}\necho "$MCP_GATEWAY_TOKEN"', tmp_path)
+        document, _, token = (await printed.communicate())[0].decode().rpartition("}\n")
+        entry = json.loads(document + "}")["mcpServers"]["sanctuary-gateway"]
+        assert entry["headers"] == {"Authorization": "Bearer ${MCP_GATEWAY_TOKEN}"}
+        async with connect(entry["url"], token.strip()) as client:
+            assert (await client.call_tool("sanctuary-utils-time-now", {})).is_error is False
+
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if (entry / "cwd").readlink() == home / "state":
+                    os.kill(int(entry.name), signal.SIGKILL)
+        said = await read_until(process, "the gateway")
+        assert "the gateway was killed by SIGKILL; its log is" in said
+        assert "The clusters serve on" in said
+        (utils,) = [line for line in shown.splitlines() if line.startswith("utils ")]
+        async with Client(utils.split()[1]) as client:
+            assert (await client.call_tool("time_now", {})).is_error is False
+        assert "All stopped." in await interrupt(process)
+    assert process.returncode == 0
+    assert processes_of(home) == []
+
+
+async def test_nothing_that_up_shows_is_wider_than_the_terminal(fake: Any, tmp_path: Path) -> None:
+    terminal = Terminal()
+    try:
+        async with fleet(
+            tmp_path, terminal.slave, GATEWAY_URL=fake.url, API_TOKEN=fake.token, SANCTUARY_SPLAY="0"
+        ) as process:
+            lines = (await terminal.read_until("Ctrl-C")).splitlines()
+            process.send_signal(signal.SIGINT)
+            await terminal.read_until("All stopped.")
+            await asyncio.wait_for(process.wait(), 60)
+    finally:
+        terminal.hang_up()
+    assert max(map(len, lines)) <= 80
+    table = " ".join(" ".join(lines).split())
+    assert "CLUSTER URL TOOLS BOUNDARY GATEWAY STATE" in table
+    assert "registered ready" in table
+
+
+async def test_a_terminal_that_is_closed_stops_the_fleet_in_good_order(tmp_path: Path) -> None:
+    terminal = Terminal()
+    try:
+        async with fleet(tmp_path, terminal.slave, GATEWAY="off") as process:
+            await terminal.read_until("Ctrl-C")
+            terminal.hang_up()
+            _, err = await asyncio.wait_for(process.communicate(), 60)
+    finally:
+        terminal.hang_up()
+    assert process.returncode == 0
+    assert "Traceback" not in err.decode()
+
+
+async def test_a_hang_up_stops_the_fleet_in_good_order(tmp_path: Path) -> None:
+    async with fleet(tmp_path, GATEWAY="off") as process:
+        await read_until(process, "Ctrl-C")
+        process.send_signal(signal.SIGHUP)
+        out, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert (process.returncode, out.decode()) == (0, "All stopped.\n")
+
+
+async def test_an_output_that_nobody_reads_any_more_ends_the_fleet_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "secrets.json").write_text("{}")
+    reading, writing = os.pipe()
+    try:
+        async with fleet(tmp_path, writing) as process:
+            os.close(reading)
+            _, err = await asyncio.wait_for(process.communicate(), 60)
+    finally:
+        os.close(writing)
+    assert process.returncode == 1
+    assert "Traceback" not in err.decode()
+
+
+async def test_a_gateway_that_does_not_answer_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    async with fleet(
+        tmp_path, GATEWAY_URL="http://127.0.0.1:9", API_TOKEN="of-this-test", SANCTUARY_SPLAY="0"
+    ) as process:
+        shown = await read_until(process, "Ctrl-C")
+        await interrupt(process)
+    assert re.search(r"^utils .* unreachable +ready$", shown, re.MULTILINE)
+    assert "utils at the gateway: the gateway at http://127.0.0.1:9 does not answer" in shown
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"GATEWAY_URL": "localhost:4444"}, "GATEWAY_URL must be an http or https URL"),
+        ({"GATEWAY": "nonsense"}, "GATEWAY must be 'on' or 'off'"),
+    ],
+)
+async def test_a_wrong_setting_is_told_before_anything_runs(variables: dict[str, str], sentence: str, run: Any) -> None:
+    ran = await run("up", **variables)
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.startswith(f"sanctuary-host: {sentence}")
 
 
 async def test_an_installation_into_a_place_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:

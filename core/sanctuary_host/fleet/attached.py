@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sanctuary_host import addresses
 from sanctuary_host.fleet.gateway import PORT, SETTINGS, Gateway, GatewayDownError, listen, running
 from sanctuary_host.fleet.home import Home, HomeError, at_home
 from sanctuary_host.fleet.install import PACKAGE, InstallError, install, is_installed, program
-from sanctuary_host.settings import read_settings
+from sanctuary_host.settings import SettingsError, read_settings
 
-TICK_SECONDS: Final = 1.0
+Progress = Callable[[str], AbstractAsyncContextManager[None]]
+"""Says what takes a while, as long as it does."""
 VERSION: Final = PACKAGE.partition("==")[2].partition(".post")[0]
 
 
@@ -81,13 +81,13 @@ class Attached:
         token = {"API_TOKEN": "", "API_TOKEN_FILE": str(self.home.server_token)}
         return {"GATEWAY_URL": self.url, "SANCTUARY_SPLAY": "0", **token}
 
-    async def start(self, environment: Mapping[str, str]) -> None:
+    async def start(self, environment: Mapping[str, str], progress: Progress) -> None:
         """Install it if need be, and start it; it does not answer yet. Where that fails, `trouble` says why."""
         if self.home is None:
             return
         try:
             if not is_installed(self._program):
-                async with _progress(f"Installing the gateway (ContextForge {VERSION}, 250 MB, only this once)"):
+                async with progress(f"Installing the gateway (ContextForge {VERSION}, 250 MB, only this once)"):
                     await install(self._program, environment)
             listener = self._stack.enter_context(listen(PORT))
             self.gateway = await self._stack.enter_async_context(
@@ -102,11 +102,12 @@ class Attached:
             keeping = asyncio.create_task(self.home.keep_tokens())
             self._stack.callback(keeping.cancel)
 
-    async def answer(self) -> None:
+    async def answer(self, progress: Progress) -> None:
         """Wait until it answers; where it does not, `trouble` says why."""
         if self.gateway is not None and self.home is not None:
             try:
-                await self.gateway.answer()
+                async with progress("Starting the gateway"):
+                    await self.gateway.answer()
                 # At its very first start it refuses good tokens for a moment; a new one is tried within seconds.
                 self.home.renew_tokens(at_once=True)
             except GatewayDownError as error:
@@ -124,6 +125,8 @@ async def attached(environment: Mapping[str, str]) -> AsyncGenerator[Attached]:
     """
     settings = read_settings(FleetSettings, environment, "SANCTUARY")
     if url := environment.get("GATEWAY_URL"):
+        if faults := addresses.faults_of({"GATEWAY_URL": url}, contained=False):
+            raise SettingsError("; ".join(faults))
         yield Attached(url)
         return
     if settings.gateway == "off":
@@ -137,26 +140,3 @@ async def attached(environment: Mapping[str, str]) -> AsyncGenerator[Attached]:
             yield Attached(trouble=str(error))
             return
         yield Attached(home=home, _program=place, _stack=stack)
-
-
-@asynccontextmanager
-async def _progress(text: str) -> AsyncGenerator[None]:
-    """Say what takes a while: with the seconds on a terminal, in one line elsewhere."""
-    if not sys.stdout.isatty():
-        print(f"{text} …", flush=True)
-        yield
-        return
-    ticking = asyncio.create_task(_tick(text))
-    try:
-        yield
-    finally:
-        ticking.cancel()
-        print("\x1b[K", end="", flush=True)
-
-
-async def _tick(text: str) -> None:
-    begun = time.monotonic()
-    while True:
-        # Back to the beginning of the line, so that whatever else is printed stands there in its place.
-        print(f"\x1b[K{text} … {time.monotonic() - begun:.0f} s", end="\r", flush=True)
-        await asyncio.sleep(TICK_SECONDS)

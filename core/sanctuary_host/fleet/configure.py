@@ -58,7 +58,8 @@ def configure(options: Namespace, environment: Mapping[str, str]) -> int:
         print(render(client, content), end="", flush=True)
         print(f"{client.title} reads it from {path}; --install puts it there.", file=sys.stderr)
     if remote and status == 0:
-        print(f"docs/clients.md says how to get a token ({TOKEN}). For {client.title}: {client.token}", file=sys.stderr)
+        where = "`make up` prints where it is, docs/clients.md tells of other gateways"
+        print(f"The token ({TOKEN}): {where}. For {client.title}: {client.token}.", file=sys.stderr)
     return status
 
 
@@ -97,10 +98,10 @@ def _direct(client: Client, options: Namespace, environment: Mapping[str, str]) 
     for name in clusters:
         if name not in known:
             raise UnknownClusterError(f"cluster {name[:64]!r} is not installed; installed: {', '.join(known)}")
-    return direct(client, [COMMAND] if options.portable else _command(), list(dict.fromkeys(clusters)))
+    return direct(client, [COMMAND] if options.portable else own_command(), list(dict.fromkeys(clusters)))
 
 
-def _command() -> Sequence[str]:
+def own_command() -> Sequence[str]:
     """How this very installation is started from anywhere."""
     beside = Path(sys.executable).with_name(COMMAND)
     found = str(beside) if beside.exists() else shutil.which(COMMAND)

@@ -15,7 +15,7 @@ from typing import Final
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from sanctuary_host.fleet import child
-from sanctuary_host.fleet.home import SERVERS, USER, Home
+from sanctuary_host.fleet.home import SERVERS, USER, Home, open_private
 
 PORT: Final = 4444
 """ContextForge's own; where it is taken, a free one is."""
@@ -23,6 +23,8 @@ START_SECONDS: Final = 90.0
 """How long it may take until it answers: 6 to 10 s on a quiet machine, up to 40 s where a new database meets a busy
 disk."""
 STOP_SECONDS: Final = 8.0
+DAMAGED: Final = (b"file is not a database", b"database disk image is malformed")
+"""What SQLite says of a file that it cannot read."""
 
 SERVE: Final = """
 import socket, sys, uvicorn
@@ -84,6 +86,8 @@ class Gateway:
             ended.cancel()
             await asyncio.gather(asked, ended, return_exceptions=True)
         if self.process.returncode is not None:
+            if any(sign in self.home.log.read_bytes() for sign in DAMAGED):
+                raise GatewayDownError(f"its database is damaged; remove {self.home.database} and it begins anew")
             raise GatewayDownError(f"it ended with status {self.process.returncode}; its log is {self.home.log}")
         if not answered:
             raise GatewayDownError(f"no answer within {seconds:g} s; its log is {self.home.log}")
@@ -112,7 +116,7 @@ async def running(
         settings: its own variables, in place of `SETTINGS`.
     """
     url = url_of(listener)
-    with listener, home.log.open("wb") as log:
+    with listener, open_private(home.log) as log:
         process = await child.start(
             [python, "-c", SERVE, str(listener.fileno())],
             _environment(home, listener.getsockname()[1]) | {**settings},
@@ -153,6 +157,8 @@ def _environment(home: Home, port: int) -> dict[str, str]:
         "HOME": str(home.folder),
         "LANG": "C.UTF-8",
         "PATH": os.defpath,
+        # It has a lock file of a fixed name there, which of another user's gateway it could not open.
+        "TMPDIR": str(home.folder),
         "DATABASE_URL": f"sqlite:///{home.database}",
         "JWT_SECRET_KEY": home.secrets.signing,
         "AUTH_ENCRYPTION_SECRET": home.secrets.encryption,

@@ -14,10 +14,10 @@ import os
 import secrets
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, BinaryIO, Final
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -139,19 +139,20 @@ def at_home(folder: Path) -> Generator[Home]:
     Raises:
         HomeError: it cannot be used.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)
-        with (folder / "lock").open("wb") as lock:
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+            lock = stack.enter_context(open_private(folder / "lock"))
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise HomeError(f"another `sanctuary-host up` uses {folder}; stop it first") from None
             home = Home(folder, _secrets_in(folder / "secrets.json"))
             home.renew_tokens()
-            yield home
-    except OSError as error:
-        raise HomeError(f"{folder} cannot be used: {error.strerror}") from None
+        except OSError as error:
+            raise HomeError(f"{folder} cannot be used: {error.strerror}") from None
+        yield home
 
 
 def _secrets_in(path: Path) -> Secrets:
@@ -163,6 +164,11 @@ def _secrets_in(path: Path) -> Secrets:
         made = Secrets(**{name: secrets.token_urlsafe(36) for name in Secrets.model_fields})
         _write_private(path, made.model_dump_json())
         return made
+
+
+def open_private(path: Path) -> BinaryIO:
+    """Open a file for writing anew, which its user alone can read."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
 
 def _write_private(path: Path, text: str) -> None:
