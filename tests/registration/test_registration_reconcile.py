@@ -506,6 +506,21 @@ async def test_a_new_token_is_tried_within_seconds() -> None:
 
 
 @jumping
+@pytest.mark.parametrize("kind", ["unauthorized", "rejected"])
+async def test_neither_a_change_nor_a_new_token_shortens_the_wait_that_a_gateway_asks_for(kind: Kind) -> None:
+    async def read() -> bool:
+        return True
+
+    async with Run(Scripted(trouble(kind, "locked out", 403, after=900), WELL), reread=read, splay=0) as run:
+        await run.asked(1)
+        for _ in range(880):
+            run.change("one")
+            await asyncio.sleep(1)
+        assert len(run.registrar.asked) == 1
+        await run.asked(2)
+
+
+@jumping
 async def test_holes_are_told_once_and_again_only_when_they_change(caplog: Any) -> None:
     def with_holes(*holes: str) -> Registration:
         return replace(WELL, holes=holes)

@@ -224,9 +224,10 @@ class Reconciler:
         begun = loop.time()
         self._due = due = begun + seconds
         ending = self._told.ending if self._told is not None else None
-        listens = ending in WELL or (ending in SPACED and self._spared)
+        barred = self._told is not None and self._told.after > 0
+        listens = ending in WELL or (ending in SPACED and self._spared and not barred)
         while (left := due - loop.time()) > 0:
-            piece = min(left, LOOK) if ending == "unauthorized" else left
+            piece = min(left, LOOK) if ending == "unauthorized" and not barred else left
             if not listens:
                 await asyncio.sleep(piece)
             elif await self._is_woken(piece):
@@ -235,7 +236,7 @@ class Reconciler:
                     self._restless = 0
                 await asyncio.sleep(self._moment())
                 return
-            if ending == "unauthorized" and self._reread is not None and await self._reread():
+            if ending == "unauthorized" and not barred and self._reread is not None and await self._reread():
                 return
         self._spared = True
 
