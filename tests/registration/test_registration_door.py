@@ -258,6 +258,8 @@ def test_the_wait_may_be_a_date() -> None:
         ({"detail": {"error": {"message": "deep"}}}, ": deep"),
         ({"detail": {"error": {"message": {"detail": {"error": "too deep"}}}}}, ""),
         ({"message": f"bad {TOKEN} here"}, ": bad … here"),
+        ({"message": f"no user for {TOKEN[:12]}... or ...{TOKEN[-11:]}!"}, ": no user for …... or ...…!"),
+        ({"message": f"{TOKEN[3:14]}{TOKEN[2:13]} and {TOKEN[:9]}"}, f": …… and {TOKEN[:9]}"),
         ({"message": "Authorization: Bearer abc.def"}, ": Authorization: …"),
         ({"message": "see http://user:pass@host/x"}, ": see http://…host/x"),
         ({"message": "got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln"}, ": got …"),
