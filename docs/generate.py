@@ -174,6 +174,7 @@ def others_table() -> str:
             "The certificates of authorities to trust in place of the system's, for a gateway with an `https` address.",
         ],
         ["`NO_COLOR`", "Print no colours."],
+        ["`SSL_CERT_FILE`, `SSL_CERT_DIR`", "Where the authorities' certificates are, for a GATEWAY_URL with `https`."],
         [kept, "All of the environment that a worker process finds in `os.environ`."],
     ]
     return table(["variable", "effect"], rows)

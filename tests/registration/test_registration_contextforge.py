@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -608,17 +607,6 @@ async def test_an_entry_that_cannot_be_marked_stays_on(fake: FakeGateway, forge:
     with pytest.raises(GatewayError):
         await registrar.withdraw(entry_of(small), known, delete=False)
     assert fake.entry(NAME)["enabled"]
-
-
-async def test_switching_off_gives_up_while_the_process_ends(
-    fake: FakeGateway, forge: Opener, small: SmallServer
-) -> None:
-    registrar = forge()
-    known = await registrar.register(entry_of(small), None)
-    fake.answer_next(Script(stall=asyncio.Event(), method="PUT"))
-    async with asyncio.timeout(20):
-        with pytest.raises(GatewayError, match="within 2 s"):
-            await registrar.withdraw(entry_of(small), known, delete=False)
 
 
 async def test_only_the_command_deletes(fake: FakeGateway, forge: Opener, small: SmallServer) -> None:

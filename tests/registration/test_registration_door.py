@@ -208,6 +208,20 @@ async def test_neither_proxies_of_the_environment_nor_cookies_are_used(monkeypat
     assert b"cookie" not in seen[1].lower()
 
 
+async def test_a_gateway_that_wants_form_data_gets_it_with_the_token() -> None:
+    heard = bytearray()
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.extend(await reader.readuntil(b"name=utils&note=a%26b"))
+        writer.write(HEAD + b"Content-Length: 2\r\n\r\n{}")
+
+    async with listening(speak) as port, Gateway(f"http://127.0.0.1:{port}", Fixed()) as gateway:
+        answer = await gateway.request("POST", "/servers", form={"name": "utils", "note": "a&b"}, accept=OK)
+    assert answer.status == 200
+    assert b"Content-Type: application/x-www-form-urlencoded\r\n" in heard
+    assert f"Authorization: Bearer {TOKEN}\r\n".encode() in heard
+
+
 async def test_a_door_that_was_closed_opens_again() -> None:
     async with FakeGateway() as fake, Gateway(fake.url, Fixed(fake.token)) as gateway:
         for _ in range(2):

@@ -49,7 +49,10 @@ class Credential:
 
 
 class Listener:
-    """A gateway of an unknown make: `answers` are its next statuses with their bodies, 200 where there are none."""
+    """A gateway of an unknown make: `answers` are its next statuses with their bodies, 200 where there are none.
+
+    A body that is a string is a web page.
+    """
 
     def __init__(self) -> None:
         self.answers: list[int | tuple[int, Any]] = []
@@ -66,6 +69,8 @@ class Listener:
         self.heard.append(await request.json())
         answer = self.answers.pop(0) if self.answers else 200
         status, body = answer if isinstance(answer, tuple) else (answer, {"ok": True})
+        if isinstance(body, str):
+            return web.Response(status=status, text=body, content_type="text/html")
         return web.Response(status=status, body=body if isinstance(body, bytes) else json.dumps(body).encode())
 
 
@@ -137,6 +142,17 @@ async def test_any_2xx_is_a_yes_whatever_it_says(
     assert 0 < len(registration.id) <= 128
     if body == {"id": 7} and status != 204:
         assert registration.id == "7"
+
+
+@pytest.mark.parametrize("status", [200, 201, 404])
+async def test_a_web_site_that_answers_everything_with_a_page_is_no_gateway(
+    listener: Listener, registrar: Registrar, status: int
+) -> None:
+    listener.answers = [(status, "<!doctype html><title>Welcome</title>")]
+    with pytest.raises(GatewayError, match="GATEWAY_URL") as caught:
+        await registrar.register(ENTRY, None)
+    assert (caught.value.kind, caught.value.status) == ("foreign" if status == 404 else "rejected", status)
+    assert "Welcome" not in str(caught.value)
 
 
 async def test_heartbeats_repeat_the_whole_manifest_and_changes_are_updates(

@@ -34,7 +34,7 @@ UTILS: dict[str, dict[str, Any]] = {
     "time_parse": {"text": "next friday at noon", "now": "2026-03-02T08:00:00Z"},
 }
 COMPARED = ("description", "inputSchema", "outputSchema", "annotations", "title")
-PATIENCE = 30
+PATIENCE = 60
 """Seconds in which a gateway of one second's heartbeat must be right again, on a machine that is busy otherwise."""
 
 
@@ -264,6 +264,56 @@ async def test_tools_that_come_go_and_change_do_so_at_the_gateway_and_keep_their
                     assert len(await shown(client)) == 3, words
 
 
+READABLE = """
+    from sanctuary_host import hookimpl, tool
+    from sanctuary_host.prompts import prompt
+    from sanctuary_host.resources import resource
+
+    @tool()
+    def brew() -> str:
+        "Make tea."
+        return "tea"
+
+    @resource("note://tea", mime_type="text/plain")
+    def note() -> str:
+        "How tea is made."
+        return "Five minutes."
+
+    @prompt()
+    def explain(reader: str = "a guest") -> str:
+        "Have it explained."
+        return f"Explain tea to {reader}"
+
+    @hookimpl
+    def register_tools():
+        return [brew]
+
+    @hookimpl
+    def register_resources():
+        return [note]
+
+    @hookimpl
+    def register_prompts():
+        return [explain]
+"""
+
+
+async def test_resources_and_prompts_reach_clients_through_the_gateway_too(
+    real: RealGateway, distribution: Callable[..., Path]
+) -> None:
+    site = distribution("acme", "acme", {"tools": textwrap.dedent(READABLE)})
+    environment = {**real.environment, "PYTHONPATH": str(site), "SANCTUARY_TRUST": "acme"}
+    async with serving("acme", **environment) as served:
+        await until_it_says(served, "registered")
+        token = real.home.secrets.token(None, 600)
+        async with connect(f"{real.url}/mcp", token) as client:
+            assert {str(one.uri) for one in (await client.list_resources()).resources} == {"note://tea"}
+            assert (await client.read_resource("note://tea")).contents[0].text == "Five minutes."  # type: ignore[union-attr]
+            (offered,) = (await client.list_prompts()).prompts
+            got = await client.get_prompt(offered.name, {"reader": "Ada"})
+            assert got.messages[0].content.text == "Explain tea to Ada"  # type: ignore[union-attr]
+
+
 async def test_what_an_operator_switched_off_stays_off_until_the_operator_switches_it_on(real: RealGateway) -> None:
     async def switch(on: str) -> None:
         key = (await real.entry("sanctuary_utils"))["id"]
@@ -312,9 +362,12 @@ async def test_a_token_without_the_right_to_see_tools_registers_and_says_what_is
     few = ("gateways.create", "gateways.read", "gateways.update")
     environment = {**real.environment, "API_TOKEN": real.home.secrets.token(few, 600)}
     async with serving("utils", **environment) as served:
+        await until_it_says(served, "registered")
         await until_copy_is_right(real, served, "sanctuary_utils")
+    async with serving("utils", **environment) as served:  # what is there already may differ
         said = await until_it_says(served, "degraded")
         assert "tools.read" in " ".join(said["holes"])
+        await until_copy_is_right(real, served, "sanctuary_utils")
 
 
 async def test_a_server_over_sse_is_registered_and_answers(real: RealGateway) -> None:

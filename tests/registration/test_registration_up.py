@@ -33,6 +33,7 @@ async def fleet(home: Path, **environment: str) -> AsyncIterator[asyncio.subproc
             "SANCTUARY_DATA": str(home),
             "SANCTUARY_GATEWAY_HOME": str(home),
             "PORT": "",
+            "PYTHONPATH": "",  # the clusters that other tests bring are many
             **environment,
         },
         stdout=asyncio.subprocess.PIPE,

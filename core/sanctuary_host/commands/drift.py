@@ -13,8 +13,9 @@ from sanctuary_host.commands.case import KNOWN, Case, finish, guarded
 from sanctuary_host.commands.live import Live, NotServedError
 from sanctuary_host.commands.table import paint, printable, table
 from sanctuary_host.config import Config
-from sanctuary_host.gateway.drift import Difference, canonical, differences
+from sanctuary_host.gateway.drift import Difference, differences
 from sanctuary_host.gateway.entry import Entry
+from sanctuary_host.gateway.equal import same
 from sanctuary_host.gateway.lint import faults_of
 from sanctuary_host.gateway.registrar import GatewayError
 from sanctuary_host.gateway.survey import Survey
@@ -188,11 +189,11 @@ def _first(ours: Any, theirs: Any, path: str) -> tuple[str, Any, Any]:
         for key in [*ours, *(key for key in theirs if key not in ours)]:
             if (key in ours) != (key in theirs):
                 return f"{path}.{key}", ours.get(key, Ellipsis), theirs.get(key, Ellipsis)
-            if canonical(ours[key]) != canonical(theirs[key]):
+            if not same(ours[key], theirs[key]):
                 return _first(ours[key], theirs[key], f"{path}.{key}")
     if is_array(ours) and is_array(theirs) and len(ours) == len(theirs):
         for index, (own, other) in enumerate(zip(ours, theirs, strict=True)):
-            if canonical(own) != canonical(other):
+            if not same(own, other):
                 return _first(own, other, f"{path}[{index}]")
     return path, ours, theirs
 

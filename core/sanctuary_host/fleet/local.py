@@ -25,11 +25,11 @@ from sanctuary_host.shapes import is_object
 
 ASKED: Final = "utils"
 """The cluster whose tool tells the time."""
-START_SECONDS: Final = 20.0
+START_SECONDS: Final = 60.0
 """How long a cluster may take until it answers."""
 STOP_SECONDS: Final = 15.0
 """How long it may take to finish its calls when asked to stop."""
-REGISTER_SECONDS: Final = 20.0
+REGISTER_SECONDS: Final = 60.0
 """How long it may take until the gateway knows it, from when both answer."""
 WELL: Final = frozenset({"registered", "degraded", "paused"})
 LOST: Final = frozenset({"unauthorized", "rejected", "conflict"})

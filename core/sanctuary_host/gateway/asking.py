@@ -53,6 +53,8 @@ HOLES: Final = 20
 """Holes that are told one by one."""
 LETTERS: Final = 600
 """Characters of one sentence."""
+AGAIN: Final = "; it is tried again"
+"""What is said of a registrar that does not behave, unless this was the last request."""
 
 
 class Asked(Protocol):
@@ -131,7 +133,7 @@ class Asking:
             await _end(self._task, FAREWELL / 10)
             self._task = None
         result = await self._ask(partial(self._registrar.withdraw, entry, known, delete=False), FAREWELL, FAREWELL / 10)
-        return result.sentence if isinstance(result, Outcome) else ""
+        return result.sentence.removesuffix(AGAIN) if isinstance(result, Outcome) else ""
 
     def cancel(self) -> None:
         """Hang up."""
@@ -182,7 +184,7 @@ class Asking:
         )
 
     def _broken(self, how: str) -> Outcome:
-        return Outcome("unreachable", f"the registrar {self.name} {how}; it is tried again")
+        return Outcome("unreachable", f"the registrar {self.name} {how}{AGAIN}")
 
 
 def plain(text: str) -> str:

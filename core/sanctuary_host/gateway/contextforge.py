@@ -6,7 +6,6 @@ brings its copy up to date. It answers 200 even where it could not ask: success 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -19,8 +18,6 @@ from sanctuary_host.gateway.quoting import cleaned
 from sanctuary_host.gateway.registrar import Done, GatewayError, Plan, Registration
 
 UNFINISHED: Final = frozenset({"pending", "failed", "deleting"})
-STOP_SECONDS: Final = 2.0
-"""How long switching off may take, while the process ends."""
 
 
 class ContextForge:
@@ -76,7 +73,7 @@ class ContextForge:
         return await self._take_over(entry, record)
 
     async def withdraw(self, entry: Entry, known: Registration | None, *, delete: bool) -> bool:
-        """Delete the entry; or switch it off within two seconds, marked so that the next start switches it on again.
+        """Delete the entry; or switch it off, marked so that the next start switches it on again.
 
         An entry is left on that another process of the same server has written since, that cannot be marked, or of
         which an operator has switched single tools off, as they would come back with the others. Switching off takes
@@ -88,13 +85,7 @@ class ContextForge:
         if delete:
             record = await self._ours(entry, known)
             return record is not None and await self._api.delete(record)
-        try:
-            async with asyncio.timeout(STOP_SECONDS):
-                return await self._switch_off(entry, known)
-        except TimeoutError:
-            raise GatewayError(
-                f"the gateway did not switch {entry.name} off within {STOP_SECONDS:g} s; the entry stays", "unreachable"
-            ) from None
+        return await self._switch_off(entry, known)
 
     async def copy(self, entry: Entry) -> Sequence[Mapping[str, Any]] | None:
         """The gateway's tools of this server, by its own names.
@@ -199,13 +190,14 @@ class ContextForge:
         done, self._working = self._working, None
         if done is None or self._sent != entry or not record.shows(entry):
             return None
-        return await self._read_back(entry, record, 200, done, ())
+        return await self._read_back(entry, record, 202, done, ())
 
     async def _send(self, entry: Entry, record: Record) -> Written:
         """Send all of an entry anew; twice where the first time may have lost a part.
 
         While it drops a tool that the server has no more, ContextForge 1.0.7 forgets the new name, address, transport
-        or credential that came in the same request. It keeps them where there is nothing to drop.
+        or credential that came in the same request, and what is new of other tools. It keeps them where there is
+        nothing to drop.
         """
         written = await self._api.update(record, entry)
         unseen = bool(entry.token) and self._sent is None and f"manifest:{entry.fingerprint}" not in record.tags
@@ -219,6 +211,7 @@ class ContextForge:
         Raises:
             GatewayError: `pending`, where the gateway only took it; or it could not be read.
         """
+        first = self._sent != entry
         self._forget()
         self._sent, self._held = entry, True
         if written.status not in OK:
@@ -238,7 +231,10 @@ class ContextForge:
                 + refused_by_server(entry, "")
             )
             return Registration(record.key, written.status, done, (hole,))
-        return await self._read_back(entry, record, written.status, done, written.skipped)
+        settled = await self._read_back(entry, record, written.status, done, written.skipped)
+        if first and self._copied is None:  # see `_send`
+            return await self._settle(entry, record, await self._send(entry, record), done)
+        return settled
 
     async def _read_back(
         self, entry: Entry, record: Record, status: int, done: Done, skipped: tuple[str, ...]
@@ -247,8 +243,9 @@ class ContextForge:
         holes: list[str] = []
         if skipped:
             self._tools.heard(entry, skipped)
-        # What it has just read for the first time needs no second look.
-        fresh = done == "created" and record.tools == len(entry.tools) and record.reachable
+        # What it has just read for the first time needs no second look; what it reads in its own time (202) does, as
+        # ContextForge 1.0.7 then leaves the output schemas out.
+        fresh = done == "created" and status in OK and record.tools == len(entry.tools) and record.reachable
         tools = None if fresh else await self._tools.visible(record)
         if not record.reachable:
             record = await self._call_reachable(record, tools)

@@ -7,14 +7,13 @@ for `1`. Titles, icons and `_meta` are not looked at.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any, Final, Literal
 
+from sanctuary_host.gateway.equal import same, stated
 from sanctuary_host.gateway.lint import TEXT_LIMIT
-from sanctuary_host.shapes import is_array, is_object
 
 What = Literal["missing", "extra", "description", "input schema", "output schema", "annotations"]
 FORMATTING: Final = frozenset({"b", "br", "code", "em", "i", "kbd", "li", "ol", "p", "pre", "strong", "tt", "u", "ul"})
@@ -69,29 +68,12 @@ def _parts(name: str, tool: Mapping[str, Any], copy: Mapping[str, Any]) -> list[
         found.append(Difference(name, "description", ours, theirs, lasting))
     schemas: tuple[tuple[What, str], ...] = (("input schema", "inputSchema"), ("output schema", "outputSchema"))
     for what, key in schemas:
-        if canonical(tool.get(key) or {}) != canonical(copy.get(key) or {}):
+        if not same(tool.get(key) or {}, copy.get(key) or {}):
             found.append(Difference(name, what, tool.get(key), copy.get(key)))
-    hints, known = (_without_nulls(side.get("annotations")) for side in (tool, copy))
-    if canonical(hints) != canonical(known):
+    hints, known = stated(tool), stated(copy)
+    if not same(hints, known):
         found.append(Difference(name, "annotations", hints, known))
     return found
-
-
-def canonical(value: Any) -> str:
-    """JSON of a value that is the same for equal values: `1.0` is `1`, the order of keys is none, `true` is not `1`."""
-    return json.dumps(_plain(value), sort_keys=True, ensure_ascii=False)
-
-
-def _plain(value: Any) -> Any:
-    if is_object(value):
-        return {key: _plain(item) for key, item in value.items()}
-    if is_array(value):
-        return [_plain(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _without_nulls(annotations: Any) -> dict[str, Any]:
-    return {key: value for key, value in annotations.items() if value is not None} if is_object(annotations) else {}
 
 
 class _Stripper(HTMLParser):

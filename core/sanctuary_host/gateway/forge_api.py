@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
 from sanctuary_host.gateway.entry import Entry
+from sanctuary_host.gateway.equal import stated
 from sanctuary_host.gateway.forge_records import (
     TRANSPORTS,
     Record,
@@ -17,7 +18,6 @@ from sanctuary_host.gateway.forge_records import (
     read_record,
     read_tool,
     slug_of,
-    stated,
 )
 from sanctuary_host.gateway.http import Answer, Gateway, wait_asked
 from sanctuary_host.gateway.quoting import cleaned
@@ -282,7 +282,7 @@ class Api:
         said = self._said(answer, entry)
         match answer.status:
             case 400:
-                raise GatewayError(_too_long(entry, said), "rejected", 400)
+                raise GatewayError(_refused_tool(entry, said), "rejected", 400)
             case 403 if "owner" in said.lower():
                 text = (
                     f"the gateway lets only its owner change the entry {entry.name} (HTTP 403{said}); use a token of "
@@ -336,7 +336,8 @@ def _unreached(entry: Entry, said: str) -> str:
     return f"the gateway could not speak with this server (HTTP 502{said}); {refused_by_server(entry, said)}"
 
 
-def _too_long(entry: Entry, said: str) -> str:
+def _refused_tool(entry: Entry, said: str) -> str:
+    """A 400: for one tool that it cannot process, ContextForge refuses all of the server."""
     room = NAME_LIMIT - len(slug_of(entry.name)) - 1
     long = [str(tool["name"]) for tool in entry.tools if len(str(tool["name"])) > room]
     if long:
@@ -344,7 +345,11 @@ def _too_long(entry: Entry, said: str) -> str:
             f"the gateway refuses the whole server (HTTP 400{said}) because with {entry.name} in front of them names "
             f"of tools have more than {NAME_LIMIT} characters: {listed(long)}; shorten them or SANCTUARY_REGISTER_AS"
         )
-    return f"the gateway could not process the entry (HTTP 400{said}); its own log says why"
+    return (
+        f"the gateway could not process the tools of {entry.name} (HTTP 400{said}); sanctuary-host check names those "
+        "that it cannot take, such as one with a pattern in its schema that is no regular expression of Python's, and "
+        "the gateway's log says which it was"
+    )
 
 
 def _invalid(entry: Entry, said: str) -> GatewayError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -168,20 +167,6 @@ def plain_url(url: str) -> str:
     at = "" if port in {None, DEFAULT_PORTS.get(parts.scheme)} else f":{port}"
     query = f"?{parts.query}" if parts.query else ""
     return f"{parts.scheme}://{host}{at}{parts.path.rstrip('/')}{query}"
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two JSON values are equal; nothing and an empty object are."""
-    try:
-        return json.dumps(one or {}, sort_keys=True) == json.dumps(other or {}, sort_keys=True)
-    except (RecursionError, ValueError, TypeError):
-        return False
-
-
-def stated(tool: Mapping[str, Any]) -> dict[str, Any]:
-    """A tool's annotations, without those that state nothing."""
-    annotations = tool.get("annotations")
-    return {key: value for key, value in annotations.items() if value is not None} if is_object(annotations) else {}
 
 
 def listed(names: Iterable[str]) -> str:

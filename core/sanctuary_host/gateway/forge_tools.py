@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sanctuary_host.gateway.entry import Entry
+from sanctuary_host.gateway.equal import same, stated
 from sanctuary_host.gateway.forge_api import Api
-from sanctuary_host.gateway.forge_records import Record, ToolRecord, listed, same, stated
+from sanctuary_host.gateway.forge_records import Record, ToolRecord, listed
 from sanctuary_host.gateway.quoting import cleaned
 from sanctuary_host.gateway.registrar import GatewayError
 
@@ -119,7 +120,7 @@ def _differing(entry: Entry, tools: Mapping[str, ToolRecord]) -> list[str]:
     old = [
         str(tool["name"])
         for tool, shown in pairs
-        if not all(same(tool.get(key), shown.get(key)) for key in ("inputSchema", "outputSchema"))
+        if not all(same(tool.get(key) or {}, shown.get(key) or {}) for key in ("inputSchema", "outputSchema"))
     ]
     if old:
         holes.append(f"the gateway shows other schemas than {entry.name} has, of {listed(old)}")

@@ -16,14 +16,13 @@ import pluggy
 
 from sanctuary_host.gateway.http import Gateway
 from sanctuary_host.gateway.quoting import cleaned
-from sanctuary_host.gateway.registrar import Registrar
+from sanctuary_host.gateway.registrar import BUILT_IN, Registrar
 from sanctuary_host.hookspecs import PROJECT, hookspec
 from sanctuary_host.settings import SettingsError
 
 logger = logging.getLogger(__name__)
 
 GROUP: Final = "sanctuary_registrars"
-BUILT_IN: Final = ("auto", "contextforge", "manifest")
 HOOK: Final = "make_registrar"
 ASKED: Final = ("register", "withdraw", "copy")
 """The coroutines of a registrar."""

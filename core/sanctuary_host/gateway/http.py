@@ -90,13 +90,22 @@ class Gateway:
             session, self._session = self._session, None
             await session.close()
 
-    async def request(self, method: str, path: str, body: Any = None, *, accept: frozenset[int]) -> Answer:
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        form: Mapping[str, str] | None = None,
+        accept: frozenset[int],
+    ) -> Answer:
         """Ask the gateway; a 401 has the token read anew, and where it changed the question is put once more.
 
         Args:
             method: of HTTP.
             path: from the gateway's address on, such as `/v1/gateways?limit=1`; what is variable in it is quoted.
             body: sent as JSON.
+            form: sent as `application/x-www-form-urlencoded`, in place of a body.
             accept: the statuses that the caller understands.
 
         Raises:
@@ -104,21 +113,23 @@ class Gateway:
         """
         if self._fault:
             raise GatewayError(self._fault, "rejected")
-        answer = await self._send(method, path, body)
+        answer = await self._send(method, path, body, form)
         if answer.status == 401 and await self._token.reread():
-            answer = await self._send(method, path, body)
+            answer = await self._send(method, path, body, form)
         if answer.status in accept:
             return answer
         raise self._refusal(method, path, answer)
 
-    async def _send(self, method: str, path: str, body: Any) -> Answer:
+    async def _send(self, method: str, path: str, body: Any, form: Mapping[str, str] | None) -> Answer:
         session = self._session = self._session or _session()
         url = URL(urlunsplit(self._parts) + path, encoded=True)
         headers = {"Accept": "application/json"}
         if self._token.value:
             headers["Authorization"] = f"Bearer {self._token.value}"
         try:
-            async with session.request(method, url, json=body, headers=headers, allow_redirects=False) as response:
+            async with session.request(
+                method, url, json=body, data=form, headers=headers, allow_redirects=False
+            ) as response:
                 text = bytearray()
                 async for piece in response.content.iter_chunked(1 << 16):
                     text += piece

@@ -18,6 +18,8 @@ Event = Literal["register", "heartbeat", "update", "deregister"]
 
 PATH: Final = "/api/servers/register"
 DONE: Final = frozenset(range(200, 300))
+PAGE: Final = "text/html"
+"""What a web site answers every address with, the unknown ones too."""
 ABSENT: Final = frozenset({404, 405})
 GONE: Final = frozenset({404, 410})
 TAKEN: Final = 409
@@ -33,7 +35,7 @@ ID: Final = re.compile(r"[\w.:/@-]{1,128}", re.ASCII)
 
 
 class Manifest:
-    """Registers with whatever takes the manifest at `/api/servers/register`; any 2xx counts as yes.
+    """Registers with whatever takes the manifest at `/api/servers/register`; any 2xx but a web page counts as yes.
 
     The gateway is told whether the server asks for a token, not which: there is no agreed field for it, and a make that
     keeps or lists whatever it is sent would give it away.
@@ -159,6 +161,13 @@ def _check(answer: Answer, url: str, *, spoken: bool = False) -> None:
     Raises:
         GatewayError: it is none.
     """
+    if answer.status in DONE and PAGE in answer.headers.get("Content-Type", "").lower():
+        raise GatewayError(
+            f"{url} answers POST {PATH} with a web page (HTTP {answer.status}), so nobody has taken the manifest; look "
+            "whether GATEWAY_URL leads to the gateway",
+            "rejected",
+            answer.status,
+        )
     if answer.status in ABSENT | GONE and spoken:
         raise GatewayError(
             f"{url} does not know POST {PATH} any more (HTTP {answer.status}); it may be starting",

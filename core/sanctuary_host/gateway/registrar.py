@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from sanctuary_host.gateway.entry import Entry
 
@@ -20,6 +20,9 @@ Kind = Literal["unreachable", "busy", "pending", "unauthorized", "rejected", "co
 - `foreign`: it is another make of gateway than the registrar's.
 """
 Done = Literal["created", "adopted", "updated", "unchanged"]
+
+BUILT_IN: Final = ("auto", "contextforge", "manifest")
+"""Names of the host's own registrars, which no other can have."""
 
 
 class GatewayError(Exception):

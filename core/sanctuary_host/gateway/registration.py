@@ -10,12 +10,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from threading import Thread
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from sanctuary_host.config import Config
 from sanctuary_host.gateway.entry import Entry
 from sanctuary_host.gateway.reconcile import Reconciler
-from sanctuary_host.gateway.registrar import Registrar, Registration
+from sanctuary_host.gateway.registrar import BUILT_IN, Registrar, Registration
 from sanctuary_host.gateway.token import Token
 from sanctuary_host.plugins import Cluster
 
@@ -26,9 +26,6 @@ logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-OWN: Final = frozenset({"auto", "contextforge", "manifest"})
-"""The registrars of the host, which are loaded once the server listens; a third party's is loaded before."""
 
 
 def entry_of(cluster: Cluster, config: Config, base: str, instance: str) -> Entry:
@@ -69,7 +66,7 @@ class Membership:
     def __init__(self, cluster: Cluster, config: Config, port: int, token: Token) -> None:
         self._registrar = _Later(config.registrar, config.gateway_url, token)
         self._withdraws = config.deregister == "deactivate"
-        if config.registrar not in OWN:
+        if config.registrar not in BUILT_IN:  # those are loaded once the server listens, a third party's before
             self._registrar.load()
         self.loop = Reconciler(
             self._registrar,
@@ -130,6 +127,7 @@ class _Later:
         self._name, self._url, self._token = name, url, token
         self._gateway: Gateway | None = None
         self._registrar: Registrar | None = None
+        self._loading: asyncio.Future[Registrar] | None = None
 
     @property
     def name(self) -> str:
@@ -157,7 +155,8 @@ class _Later:
         """See `Registrar`."""
         registrar = self._registrar
         if registrar is None:
-            registrar = await asyncio.to_thread(self.load)
+            self._loading = asyncio.get_running_loop().run_in_executor(None, self.load)
+            registrar = await asyncio.shield(self._loading)
         return await registrar.register(entry, known)
 
     async def withdraw(self, entry: Entry, known: Registration | None, *, delete: bool) -> bool:
@@ -166,5 +165,7 @@ class _Later:
 
     async def close(self) -> None:
         """Drop the connections."""
+        if self._loading is not None:  # a thread that imports while the interpreter ends crashes it
+            await asyncio.wait([self._loading])
         if self._gateway is not None:
             await self._gateway.close()
