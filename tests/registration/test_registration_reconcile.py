@@ -698,6 +698,16 @@ async def test_at_the_end_the_entry_is_left_unless_it_is_to_be_withdrawn(caplog:
 
 
 @jumping
+async def test_where_nothing_was_switched_off_the_log_does_not_say_that_it_was(caplog: Any) -> None:
+    run = Run(Scripted(WELL))
+    run.registrar.withdrawal = False
+    async with run:
+        await run.asked(1)
+    await run.loop.withdraw()
+    assert sentences(caplog, logging.INFO)[-1].startswith("There was nothing to switch off at the gateway")
+
+
+@jumping
 @pytest.mark.parametrize(
     "withdrawal", [hang, trouble("unreachable", "it sleeps"), KeyError("hunter2"), SystemExit(), cancel_itself]
 )

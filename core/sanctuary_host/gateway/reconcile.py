@@ -147,8 +147,14 @@ class Reconciler:
         if entry is None or barred or (self._known is None and not self._asking.is_open):
             return  # there is nothing of ours, or the gateway must not be asked
         fields = {"event": "withdrawing", "gateway": self._gateway, "name": entry.name}
-        if reason := await self._asking.withdraw(entry, self._known):
+        done, reason = await self._asking.withdraw(entry, self._known)
+        if reason:
             logger.warning("The gateway still offers this server's tools: %s", reason, extra={"fields": fields})
+        elif not done:
+            logger.info(
+                "There was nothing to switch off at the gateway: no entry, or one that another process has taken since",
+                extra={"fields": fields},
+            )
         else:
             fields["event"] = "withdrawn"
             logger.info("Switched off at the gateway until the next start", extra={"fields": fields})
