@@ -169,6 +169,10 @@ def others_table() -> str:
         ],
         ["`OTEL_SDK_DISABLED`", "`true` sends no traces all the same."],
         ["`OTEL_SERVICE_NAME`", "The service's name in traces, `sanctuary_CLUSTER` by default."],
+        [
+            "`SSL_CERT_FILE` or `SSL_CERT_DIR`",
+            "The certificates of authorities to trust in place of the system's, for a gateway with an `https` address.",
+        ],
         ["`NO_COLOR`", "Print no colours."],
         ["`SSL_CERT_FILE`, `SSL_CERT_DIR`", "Where the authorities' certificates are, for a GATEWAY_URL with `https`."],
         [kept, "All of the environment that a worker process finds in `os.environ`."],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import select
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -15,6 +17,8 @@ M = TypeVar("M", bound=BaseModel)
 
 SECRET_LIMIT: Final = 64 * 1024
 """Characters of a file that holds one secret. Whoever names a longer one named the wrong file."""
+PIPE_SECONDS: Final = 2.0
+"""How long a pipe that is named as a secret's file may stay silent."""
 
 
 class SettingsError(Exception):
@@ -73,8 +77,7 @@ def read_secret(name: str, environment: Mapping[str, str]) -> str | None:
     """
     if path := environment.get(f"{name}_FILE"):
         try:
-            with Path(path).open(encoding="utf-8") as file:
-                secret = file.read(SECRET_LIMIT + 1)
+            secret = _text_in(path)
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
             raise SettingsError(f"{name}_FILE names a file that cannot be read: {reason}") from None
@@ -84,6 +87,27 @@ def read_secret(name: str, environment: Mapping[str, str]) -> str | None:
             raise SettingsError(f"{name}_FILE names a file that is empty; write the secret into it")
         return secret.strip()
     return environment.get(name)
+
+
+def _text_in(path: str) -> str:
+    """What is in a file, up to one character too many.
+
+    Raises:
+        OSError: it cannot be read, or is a pipe into which nobody writes.
+        UnicodeDecodeError: it holds something else.
+    """
+    with open(path, encoding="utf-8", opener=_open_at_once) as file:  # Path.open takes no opener
+        arrival = select.poll()
+        arrival.register(file, select.POLLIN)
+        if not arrival.poll(PIPE_SECONDS * 1000):
+            raise TimeoutError(errno.ETIMEDOUT, f"it is a pipe into which nobody wrote within {PIPE_SECONDS:g} s")
+        os.set_blocking(file.fileno(), True)
+        return file.read(SECRET_LIMIT + 1)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file; a pipe too, without waiting for whoever may write into it."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def unfit_as_token(text: str) -> str:

@@ -143,6 +143,16 @@ async def test_a_dry_run_shows_the_request_and_sends_nothing(ask: Callable[..., 
     assert writes(fake) == []
 
 
+async def test_a_dry_run_does_not_promise_that_an_unknown_address_takes_the_manifest(
+    ask: Callable[..., Any], fake: FakeGateway
+) -> None:
+    ran = await ask("register", "--check", "--json", PORT="1", GATEWAY_URL=f"{fake.url}/wrong/path")
+
+    assert ran.json["plan"]["url"] == f"{fake.url}/wrong/path/api/servers/register"
+    assert any("look whether GATEWAY_URL is right" in note for note in ran.json["notes"])
+    assert writes(fake) == []
+
+
 async def test_a_dry_run_says_that_the_gateway_does_not_answer(ask: Callable[..., Any], fake: FakeGateway) -> None:
     await fake.stop()
     ran = await ask("register", "--check", PORT="1")

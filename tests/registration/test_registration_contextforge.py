@@ -244,6 +244,25 @@ async def test_an_entry_behind_the_first_pages_is_found(fake: FakeGateway, forge
     assert len(fake.asked("POST")) == 1
 
 
+@pytest.mark.parametrize("page", [1, 20_001], ids=["pages", "entries"])
+async def test_a_list_that_does_not_end_is_not_read_for_ever(
+    page: int, fake: FakeGateway, forge: Opener, small: SmallServer
+) -> None:
+    pages = [{"gateways": [{"name": "a"}] * page, "nextCursor": f"page {number}"} for number in range(100)]
+    fake.answer_next(*(Script(200, one, method="GET", path="/v1/gateways") for one in pages))
+    await outcome(forge().register(entry_of(small), None))
+    assert 1 <= len([seen for seen in fake.asked("GET") if seen.query.get("limit")]) <= 40
+
+
+@pytest.mark.parametrize("cursor", ["\ud800", "x" * 1_000_000, "a b\r\nX: 1", "\N{SNOWMAN}", 7, [], ""])
+async def test_what_is_no_address_of_a_next_page_ends_the_list(
+    cursor: object, fake: FakeGateway, forge: Opener, small: SmallServer
+) -> None:
+    fake.answer_next(Script(200, {"gateways": [], "nextCursor": cursor}))
+    assert (await forge().register(entry_of(small), None)).done == "created"
+    assert len(fake.asked("GET", "/v1/gateways")) == 2
+
+
 # What is lost, and what lies
 
 

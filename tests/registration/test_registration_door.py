@@ -125,6 +125,23 @@ async def test_a_reply_without_end_is_not_taken_in(packed: bool) -> None:
     assert "8 MiB" in str(error)
 
 
+@pytest.mark.parametrize("part", [b"{}", b"[]", b"0", b'"a":{}'], ids=["objects", "lists", "numbers", "members"])
+async def test_a_reply_of_very_many_values_is_not_read(part: bytes) -> None:
+    value = b",".join([part] * 400_000)
+    text = b"{%s}" % value if b":" in part else b"[%s]" % value
+    async with listening(saying(HEAD + b"Content-Length: %d\r\n\r\n" % len(text), text)) as port:
+        error = await refusal(f"http://127.0.0.1:{port}")
+    assert error.kind == "rejected"
+    assert "300,000 values" in str(error)
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 429, 500, 503])
+async def test_whatever_is_refused_is_not_asked_again_before_the_gateway_wants_it(status: int) -> None:
+    async with FakeGateway() as fake:
+        fake.answer_next(Script(status, {}, {"Retry-After": "900"}))
+        assert (await refusal(fake.url)).after == 900
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirection_is_told_and_not_followed(status: int) -> None:
     async with FakeGateway() as other, FakeGateway() as fake:
@@ -255,6 +272,8 @@ def test_the_wait_may_be_a_date() -> None:
         ({"detail": {"error": {"message": "deep"}}}, ": deep"),
         ({"detail": {"error": {"message": {"detail": {"error": "too deep"}}}}}, ""),
         ({"message": f"bad {TOKEN} here"}, ": bad … here"),
+        ({"message": f"no user for {TOKEN[:12]}... or ...{TOKEN[-11:]}!"}, ": no user for …... or ...…!"),
+        ({"message": f"{TOKEN[3:14]}{TOKEN[2:13]} and {TOKEN[:9]}"}, f": …… and {TOKEN[:9]}"),
         ({"message": "Authorization: Bearer abc.def"}, ": Authorization: …"),
         ({"message": "see http://user:pass@host/x"}, ": see http://…host/x"),
         ({"message": "got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln"}, ": got …"),

@@ -163,6 +163,27 @@ def test_names_of_different_slugs_are_none() -> None:
         {"required": ["a", "a"]},
         {"description": 1},
         {"$ref": 1},
+        {"$id": "#a"},
+        {"$anchor": "a b"},
+        {"$vocabulary": {"a": 1}},
+        {"type": []},
+        {"items": [{}]},
+        {"items": 5},
+        {"prefixItems": []},
+        {"anyOf": []},
+        {"allOf": {}},
+        {"not": None},
+        {"additionalProperties": 5},
+        {"properties": []},
+        {"properties": {"a": None}},
+        {"patternProperties": {"a": 1}},
+        {"$defs": {"a": 5}},
+        {"dependentSchemas": {"a": "b"}},
+        {"dependentRequired": {"a": "b"}},
+        {"minContains": -1},
+        {"uniqueItems": "yes"},
+        {"readOnly": 1},
+        {"examples": "x"},
     ],
 )
 def test_a_schema_for_which_the_gateway_refuses_the_whole_server_is_a_fault(part: dict[str, Any]) -> None:
@@ -188,10 +209,20 @@ def test_a_schema_for_which_the_gateway_refuses_the_whole_server_is_a_fault(part
         {"properties": {"pattern": {"type": "string"}, "type": {}, "required": True, "a b": {}, "": {}, "é": {}}},
         {"$ref": "#/$defs/X"},
         {"additionalProperties": False, "x-own": {"deep": 1}, "minLength": 0, "multipleOf": 0.5},
+        {"x-own": {"type": "strin"}, "own": [{"pattern": "("}], "items": True, "prefixItems": [False]},
+        {"definitions": {"type": {}, "required": {"type": "string"}}, "dependentSchemas": {"items": {}}},
     ],
 )
 def test_a_schema_that_the_gateway_keeps_is_none(part: dict[str, Any]) -> None:
     assert told(schema={"type": "object", "properties": {"x": part}, "$defs": {"X": {}}}) == []
+
+
+def test_a_schema_of_another_version_is_not_held_to_the_rules_of_this_one() -> None:
+    old = {"type": "object", "properties": {"x": {"minimum": 1, "exclusiveMinimum": True}}}
+    assert len(told(schema=old)) == 1
+    assert told(schema={"$schema": "http://json-schema.org/draft-04/schema#", **old}) == []
+    assert len(told(schema={"$schema": "https://example.com/of-its-own", **old})) == 1
+    assert len(told(schema={"$schema": 7, **old})) == 2
 
 
 def resource(**changes: str) -> dict[str, str]:

@@ -506,6 +506,21 @@ async def test_a_new_token_is_tried_within_seconds() -> None:
 
 
 @jumping
+@pytest.mark.parametrize("kind", ["unauthorized", "rejected"])
+async def test_neither_a_change_nor_a_new_token_shortens_the_wait_that_a_gateway_asks_for(kind: Kind) -> None:
+    async def read() -> bool:
+        return True
+
+    async with Run(Scripted(trouble(kind, "locked out", 403, after=900), WELL), reread=read, splay=0) as run:
+        await run.asked(1)
+        for _ in range(880):
+            run.change("one")
+            await asyncio.sleep(1)
+        assert len(run.registrar.asked) == 1
+        await run.asked(2)
+
+
+@jumping
 async def test_holes_are_told_once_and_again_only_when_they_change(caplog: Any) -> None:
     def with_holes(*holes: str) -> Registration:
         return replace(WELL, holes=holes)
@@ -680,6 +695,16 @@ async def test_at_the_end_the_entry_is_left_unless_it_is_to_be_withdrawn(caplog:
     await run.loop.withdraw()
     assert len(run.registrar.withdrawn) == 1
     assert sentences(caplog, logging.INFO)[-1] == "Switched off at the gateway until the next start"
+
+
+@jumping
+async def test_where_nothing_was_switched_off_the_log_does_not_say_that_it_was(caplog: Any) -> None:
+    run = Run(Scripted(WELL))
+    run.registrar.withdrawal = False
+    async with run:
+        await run.asked(1)
+    await run.loop.withdraw()
+    assert sentences(caplog, logging.INFO)[-1].startswith("There was nothing to switch off at the gateway")
 
 
 @jumping

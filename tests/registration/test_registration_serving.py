@@ -362,6 +362,25 @@ async def test_a_sealed_server_reaches_its_gateway(way: str, fake: FakeGateway, 
     assert len(fake.entries) == 1
 
 
+@pytest.mark.parametrize(
+    ("host", "trusted", "reason"), [("localhost", False, "self-signed"), ("127.0.0.1", True, "mismatch")]
+)
+async def test_a_certificate_that_is_not_trusted_is_told_with_what_is_wrong_with_it(
+    host: str, trusted: bool, reason: str, fake: FakeGateway, certificate: Path
+) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate / "crt", certificate / "key")
+    settings = quick(fake) | ({"SSL_CERT_FILE": str(certificate / "crt")} if trusted else {})
+    async with (
+        forwarded(fake, "127.0.0.1", context) as port,
+        serving("utils", **settings | {"GATEWAY_URL": f"https://{host}:{port}"}) as served,
+    ):
+        sentence = (await until(served, state="unreachable"))["sentence"]
+    assert reason in sentence
+    assert "SSL_CERT_FILE" in sentence
+    assert fake.requests == []
+
+
 # What is refused at the start
 
 

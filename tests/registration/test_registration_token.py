@@ -15,6 +15,7 @@ from mcp import Client
 
 from sanctuary_host.containment.sandbox import Kernel
 from sanctuary_host.gateway.token import Reader, Token
+from sanctuary_host.settings import read_secret
 from sanctuary_host.testing import serving
 
 
@@ -51,6 +52,21 @@ async def test_a_token_is_read_anew_when_its_file_has_another(file: Path, token:
     assert await token.reread()
     assert token.value == "third"
     assert "third" not in repr(token)
+
+
+async def test_a_pipe_is_read_where_somebody_writes_into_it_and_waited_for_no_longer(
+    tmp_path: Path, run: Callable[..., Any]
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    ran = await run("register", "--check", CLUSTER="utils", GATEWAY_URL="http://gateway:1", API_TOKEN_FILE=str(pipe))
+    assert ran.status == 2
+    assert "a pipe into which nobody wrote" in ran.err
+    reading, writing = os.pipe()
+    os.write(writing, b"through the pipe\n")
+    os.close(writing)
+    assert read_secret("API_TOKEN", {"API_TOKEN_FILE": f"/dev/fd/{reading}"}) == "through the pipe"
+    os.close(reading)
 
 
 async def test_a_token_that_comes_from_no_file_stays_as_it_is() -> None:

@@ -15,6 +15,7 @@ from sanctuary_host.commands.hints import of_the_network, of_the_token
 from sanctuary_host.commands.live import Live, NotServedError
 from sanctuary_host.commands.table import paint, printable
 from sanctuary_host.config import Config
+from sanctuary_host.gateway.choose import choose
 from sanctuary_host.gateway.entry import Entry
 from sanctuary_host.gateway.lint import losses
 from sanctuary_host.gateway.registrar import GatewayError, Plan, Registrar, Registration
@@ -24,6 +25,10 @@ from sanctuary_host.plugins import Cluster
 PENDING_SECONDS: Final = 60.0
 """How long a gateway that registers in the background is waited for."""
 PAUSE: Final = 1.0
+NO_FORGE: Final = (
+    "{} has no ContextForge's API, so the plain manifest would be sent, and only that shows whether anybody takes it "
+    "there; look whether GATEWAY_URL is right, with its path"
+)
 
 
 @dataclass(frozen=True)
@@ -143,6 +148,9 @@ async def _preview(case: Case, *, adopt: bool, as_json: bool) -> int:
             faults.append(str(error))
         else:
             in_the_way, seen = _stand(survey, entry, adopt=adopt)
+            if survey is None and asks:
+                plan = choose("manifest", gateway).plan(entry)
+                seen = [NO_FORGE.format(gateway.url)]
             faults += in_the_way
             notes += seen
             asks = survey is not None

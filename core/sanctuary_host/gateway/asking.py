@@ -127,13 +127,13 @@ class Asking:
         except Exception as error:  # noqa: BLE001  # what was returned fails when it is looked at
             return self._broken(f"failed with {type(error).__name__}")
 
-    async def withdraw(self, entry: Entry, known: Registration | None) -> str:
-        """Have the registrar switch the entry off, within 2 s; returns why that failed, if it did."""
+    async def withdraw(self, entry: Entry, known: Registration | None) -> tuple[bool, str]:
+        """Have the registrar switch the entry off, within 2 s; returns whether it did, and why that failed, if so."""
         if self._task is not None:
             await _end(self._task, FAREWELL / 10)
             self._task = None
         result = await self._ask(partial(self._registrar.withdraw, entry, known, delete=False), FAREWELL, FAREWELL / 10)
-        return result.sentence.removesuffix(AGAIN) if isinstance(result, Outcome) else ""
+        return (False, result.sentence.removesuffix(AGAIN)) if isinstance(result, Outcome) else (result is True, "")
 
     def cancel(self) -> None:
         """Hang up."""

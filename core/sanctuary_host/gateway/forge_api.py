@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
 from sanctuary_host.gateway.entry import Entry
@@ -23,11 +24,17 @@ from sanctuary_host.gateway.quoting import cleaned
 from sanctuary_host.gateway.registrar import GatewayError
 from sanctuary_host.shapes import is_array, is_object
 
+T = TypeVar("T")
+
 ROOTS: Final = ("/v1", "")
 """Where the interface lies: since 1.0 under /v1; the bare paths are what older ones have, and newer ones give up."""
 PAGE: Final = 500
 """Records asked for at once: ContextForge's PAGINATION_MAX_PAGE_SIZE."""
 PAGES: Final = 40
+TOOL_PAGES: Final = 4
+"""Of one server, and with their schemas in memory at once."""
+CURSOR: Final = re.compile(r"[!-~]{1,2000}")
+"""What may be put into the address of the next page; ContextForge's own are base64 of some 100 characters."""
 NAME_LIMIT: Final = 128
 """Characters of a tool's name with the server's in front of it."""
 PENDING_SECONDS: Final = 5.0
@@ -77,10 +84,10 @@ class Api:
             GatewayError: they could not be had; `foreign` where this is another make of gateway.
         """
         for root in ROOTS if self._root is None else (self._root, *(one for one in ROOTS if one != self._root)):
-            found = await self._pages(root, "gateways", {"include_inactive": "true"})
+            found = await self._pages(root, "gateways", {"include_inactive": "true"}, read_record)
             if found is not None:
                 self._root = root
-                return [record for value in found if (record := read_record(value))]
+                return found
         self._root = None
         raise GatewayError(
             f"{self._gateway.url} has no list of gateways at /v1/gateways or /gateways, so it is no ContextForge; "
@@ -162,10 +169,16 @@ class Api:
             GatewayError: they could not be had.
         """
         query = {"gateway_id": record.key, "include_inactive": "true"}
-        found = await self._pages(self._root or "", "tools", query)
+        found = await self._pages(
+            self._root or "",
+            "tools",
+            query,
+            lambda value: read_tool(value) if is_object(value) and value.get("gatewayId") == record.key else None,
+            TOOL_PAGES,
+        )
         if found is None:
             raise GatewayError(f"{self._gateway.url} shows no list of tools at {self._path('/tools')}", "rejected", 404)
-        return [tool for value in found if (tool := read_tool(value)) and value.get("gatewayId") == record.key]
+        return found
 
     async def annotate(self, tool: ToolRecord, annotations: Mapping[str, Any]) -> dict[str, Any]:
         """Set a tool's annotations, which the gateway reads from a server only once; returns them as they are then.
@@ -193,20 +206,29 @@ class Api:
     async def _ask(self, method: str, path: str, body: Any = None, *, accept: frozenset[int]) -> Answer:
         return await self._gateway.request(method, self._path(path), body, accept=accept)
 
-    async def _pages(self, root: str, what: str, query: Mapping[str, str]) -> list[Any] | None:
-        """All records of a kind; `None` where there is no such list."""
-        found: list[Any] = []
+    async def _pages(
+        self, root: str, what: str, query: Mapping[str, str], read: Callable[[Any], T | None], pages: int = PAGES
+    ) -> list[T] | None:
+        """All records of a kind that can be read; `None` where there is no such list."""
+        found: list[T] = []
         cursor = ""
-        for _ in range(PAGES):
+        for _ in range(pages):
             asked = {**query, "limit": str(PAGE), "include_pagination": "true"} | ({"cursor": cursor} if cursor else {})
             answer = await self._gateway.request("GET", f"{root}/{what}?{urlencode(asked)}", accept=OK | ABSENT | {403})
             self._permitted(answer, f"{what}.read")
             page = answer.body.get(what) if is_object(answer.body) else answer.body
             if answer.status in ABSENT or not is_array(page):
                 return None
-            found += page
+            if len(found) + len(page) > PAGE * pages:
+                raise GatewayError(
+                    f"{self._gateway.url} shows more than {PAGE * pages:,} {what}, which no ContextForge does; look "
+                    "whether GATEWAY_URL leads to the gateway",
+                    "rejected",
+                    answer.status,
+                )
+            found += (one for value in page if (one := read(value)) is not None)
             following = answer.body.get("nextCursor") if is_object(answer.body) else None
-            if not isinstance(following, str) or following in {"", cursor}:
+            if not isinstance(following, str) or not CURSOR.fullmatch(following) or following == cursor:
                 break
             cursor = following
         return found
@@ -224,6 +246,7 @@ class Api:
                 + ("" if permission in PERMISSIONS else f", and {permission} for this"),
                 "unauthorized",
                 403,
+                wait_asked(answer.headers, 0.0),
             )
 
     def _record(self, answer: Answer) -> Record:

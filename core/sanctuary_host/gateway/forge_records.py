@@ -18,6 +18,8 @@ STOPPED: Final = "sanctuary:stopped"
 KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """What a key of the gateway's must look like before it is put into a URL; its own are 32 hexadecimal digits."""
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+TEXT_LIMIT: Final = 65_536
+"""Characters of a field that is looked at; ContextForge's longest, a description, has 8,192."""
 SHOWN: Final = 20
 """Names that a sentence lists."""
 
@@ -182,7 +184,7 @@ def _key(value: Mapping[str, Any]) -> str:
 
 def _text(value: Mapping[str, Any], key: str) -> str:
     found = value.get(key)
-    return found if isinstance(found, str) else ""
+    return found if isinstance(found, str) and len(found) <= TEXT_LIMIT else ""
 
 
 def _tags(value: Any) -> Iterable[str]:
@@ -190,5 +192,5 @@ def _tags(value: Any) -> Iterable[str]:
     if is_array(value):
         for tag in value:
             text = tag.get("id") if is_object(tag) else tag
-            if isinstance(text, str):
+            if isinstance(text, str) and len(text) <= TEXT_LIMIT:
                 yield text

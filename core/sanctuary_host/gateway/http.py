@@ -22,6 +22,8 @@ SECONDS: Final = 90.0
 """A gateway asks our server before it answers, and ContextForge waits 30 s for its database."""
 REPLY_LIMIT: Final = 8 << 20
 """Bytes: ten times a list of 500 entries, which is the most that one request asks for."""
+PARTS_LIMIT: Final = 300_000
+"""Values in a reply; a list of 500 entries has 40,000. Reading one takes the loop's time, and 100 bytes."""
 AFTER_LIMIT: Final = 3_600.0
 """Seconds: the longest lock-out that is believed; ContextForge's own is 900."""
 AFTER_DEFAULT: Final = 60.0
@@ -132,12 +134,9 @@ class Gateway:
                 async for piece in response.content.iter_chunked(1 << 16):
                     text += piece
                     if len(text) > REPLY_LIMIT:
-                        raise GatewayError(
-                            f"{self.url} answered {method} {_plain(path)} with more than {REPLY_LIMIT >> 20} MiB; look "
-                            "whether GATEWAY_URL leads to the gateway",
-                            "rejected",
-                            response.status,
-                        )
+                        raise self._excess(method, path, response.status, f"{REPLY_LIMIT >> 20} MiB")
+                if sum(map(text.count, (b"{", b"[", b","))) > PARTS_LIMIT:
+                    raise self._excess(method, path, response.status, f"{PARTS_LIMIT:,} values")
                 return Answer(response.status, _parsed(bytes(text)), response.headers)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._silence(error) from None  # its texts may hold the whole URL
@@ -148,6 +147,15 @@ class Gateway:
                 "unauthorized",
             ) from None
 
+    def _excess(self, method: str, path: str, status: int, what: str) -> GatewayError:
+        """That an answer is too large to be read."""
+        return GatewayError(
+            f"{self.url} answered {method} {_plain(path)} with more than {what}; look whether GATEWAY_URL leads to the "
+            "gateway",
+            "rejected",
+            status,
+        )
+
     def _silence(self, error: Exception) -> GatewayError:
         """Why there was no answer."""
         host = cleaned(self._parts.hostname or "")
@@ -156,8 +164,8 @@ class Gateway:
                 why = f"the name {host} cannot be resolved; look whether the gateway runs, and at GATEWAY_URL"
             case aiohttp.ClientConnectorCertificateError():
                 why = (
-                    "its certificate is not one that this machine trusts for that name; let SSL_CERT_FILE name its "
-                    "issuer's, or correct GATEWAY_URL"
+                    f"this machine does not trust its certificate ({_distrust(error)}); let SSL_CERT_FILE name the "
+                    "file of its issuer's certificate, renew it, or correct GATEWAY_URL"
                 )
             case aiohttp.ClientSSLError() | aiohttp.ClientConnectorSSLError():
                 why = "it does not speak TLS there as expected; GATEWAY_URL may need http:// instead of https://"
@@ -182,7 +190,7 @@ class Gateway:
         """What an answer means that the caller does not understand."""
         status, said = answer.status, self.quoted(answer.body)
         asked = f"{method} {_plain(path)}"
-        after = 0.0
+        after = wait_asked(answer.headers, 0.0)
         kind: Kind = "rejected"
         match status:
             case 401 if not self._token.value:
@@ -198,7 +206,7 @@ class Gateway:
                 kind = "unauthorized"
                 text = f"the token may not {asked} at {self.url} (HTTP 403{said}); permit it at the gateway"
             case 429:
-                kind, after = "busy", wait_asked(answer.headers, AFTER_DEFAULT)
+                kind, after = "busy", after or AFTER_DEFAULT
                 text = (
                     f"{self.url} takes no more requests for {after:.0f} s (HTTP 429{said}); where a whole fleet shares "
                     "an address, raise its limit, or SANCTUARY_SPLAY and SANCTUARY_HEARTBEAT"
@@ -212,7 +220,7 @@ class Gateway:
                 kind = "foreign"
                 text = f"{self.url} does not know {asked} (HTTP {status}); correct GATEWAY_URL, or SANCTUARY_REGISTRAR"
             case _ if status >= 500:
-                kind, after = "unreachable", wait_asked(answer.headers, 0.0)
+                kind = "unreachable"
                 text = f"{self.url} failed at {asked} (HTTP {status}{said}); its own log says more"
             case _:
                 text = f"{self.url} did not take {asked} (HTTP {status}{said})"
@@ -277,6 +285,11 @@ def _split(url: str) -> tuple[SplitResult, str]:
     if "@" in parts.netloc or parts.query or parts.fragment:
         return shown, "GATEWAY_URL must hold no user, password or query; the gateway's token goes into API_TOKEN"
     return shown, ""
+
+
+def _distrust(error: aiohttp.ClientConnectorCertificateError) -> str:
+    """What OpenSSL has against a certificate, such as `certificate has expired`."""
+    return cleaned(str(getattr(error.certificate_error, "verify_message", "")).rstrip(".")) or "it gives no reason"
 
 
 def _plain(path: str) -> str:

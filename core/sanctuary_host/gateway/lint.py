@@ -56,6 +56,8 @@ MIME_TYPES: Final = re.compile(
 """What a resource may hold: no `text/csv`, no `audio/wav`, no `application/yaml`."""
 
 TYPES: Final = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
+OLDER: Final = re.compile(r"https?://json-schema\.org/draft(-0[467]|/2019-09)/schema#?")
+"""Versions of JSON Schema that allow what 2020-12 does not; the gateway checks by the one that a schema names."""
 
 
 def _is_number(value: Any) -> bool:
@@ -71,19 +73,56 @@ def _are_words(value: Any) -> bool:
 
 
 def _are_types(value: Any) -> bool:
-    return value in TYPES if isinstance(value, str) else _are_words(value) and TYPES.issuperset(value)
+    return value in TYPES if isinstance(value, str) else _are_words(value) and bool(value) and TYPES.issuperset(value)
 
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def _is_switch(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_schema(value: Any) -> bool:
+    return isinstance(value, bool) or is_object(value)
+
+
+def _are_schemas(value: Any) -> bool:
+    return is_array(value) and bool(value) and all(map(_is_schema, value))
+
+
+def _are_named_schemas(value: Any) -> bool:
+    return is_object(value) and all(map(_is_schema, value.values()))
+
+
+NAMED_SCHEMAS: Final = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
+SCHEMAS: Final = frozenset(
+    {
+        *("items", "contains", "additionalProperties", "propertyNames", "not", "if", "then", "else"),
+        *("unevaluatedItems", "unevaluatedProperties", "contentSchema"),
+    }
+)
+LISTS_OF_SCHEMAS: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 FITS: Final[Mapping[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), _is_number),
     **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"), _is_count),
-    **dict.fromkeys(("title", "description", "format", "$ref", "$comment", "contentMediaType"), _is_text),
+    **dict.fromkeys(("minContains", "maxContains"), _is_count),
+    **dict.fromkeys(("title", "description", "format", "pattern", "contentMediaType", "contentEncoding"), _is_text),
+    **dict.fromkeys(("$schema", "$ref", "$dynamicRef", "$comment"), _is_text),
+    **dict.fromkeys(("deprecated", "readOnly", "writeOnly", "uniqueItems"), _is_switch),
+    **dict.fromkeys(SCHEMAS, _is_schema),
+    **dict.fromkeys(LISTS_OF_SCHEMAS, _are_schemas),
+    **dict.fromkeys(NAMED_SCHEMAS, _are_named_schemas),
+    **dict.fromkeys(("enum", "examples"), is_array),
+    "$id": lambda value: isinstance(value, str) and re.fullmatch(r"[^#]*#?", value) is not None,
+    **dict.fromkeys(
+        ("$anchor", "$dynamicAnchor"),
+        lambda value: isinstance(value, str) and re.fullmatch(r"[A-Za-z_][-A-Za-z0-9._]*", value) is not None,
+    ),
+    "dependentRequired": lambda value: is_object(value) and all(map(_are_words, value.values())),
+    "$vocabulary": lambda value: is_object(value) and all(map(_is_switch, value.values())),
     "multipleOf": lambda value: _is_number(value) and value > 0,
-    "enum": is_array,
     "required": _are_words,
     "type": _are_types,
 }
@@ -143,7 +182,8 @@ def losses(
                 "whole server: shorten it or SANCTUARY_REGISTER_AS"
             )
         faults += (f"{name}: its {fault}" for fault in _alterations(str(tool.get("description", ""))))
-        invalid = dict.fromkeys(fault for part in _schemas(tool.get("inputSchema", {})) for fault in _invalid(part))
+        schema = tool.get("inputSchema", {})
+        invalid = dict.fromkeys(fault for part in _schemas(schema) for fault in _invalid(part, _rules_of(schema)))
         faults += (f"{name}: {fault}, for which the gateway refuses the whole server" for fault in invalid)
     named = [(str(prompt["name"]), "prompt", prompt) for prompt in prompts]
     faults += collisions(name for name, _, _ in named)
@@ -208,19 +248,25 @@ def _schemas(value: Any) -> Iterator[Mapping[str, Any]]:
     if is_object(value):
         yield value
         for word, part in value.items():
-            if word in {"properties", "$defs", "patternProperties"} and is_object(part):
+            if word in NAMED_SCHEMAS and is_object(part):
                 for inner in part.values():
                     yield from _schemas(inner)
-            elif word not in {"default", "enum", "const", "examples"}:
+            elif word in SCHEMAS or word in LISTS_OF_SCHEMAS:
                 yield from _schemas(part)
 
 
-def _invalid(schema: Mapping[str, Any]) -> Iterator[str]:
+def _rules_of(schema: Any) -> Mapping[str, Callable[[Any], bool]]:
+    named = str(schema.get("$schema")) if is_object(schema) else ""
+    return {} if OLDER.fullmatch(named) else FITS
+
+
+def _invalid(schema: Mapping[str, Any], rules: Mapping[str, Callable[[Any], bool]]) -> Iterator[str]:
     """Why one schema is none to the gateway, which checks it with Python's `jsonschema`, and patterns with `re`."""
-    for pattern in (schema.get("pattern"), *schema.get("patternProperties", ())):
+    named = schema.get("patternProperties", {})
+    for pattern in (schema.get("pattern"), *(named if is_object(named) else ())):
         if isinstance(pattern, str) and not _compiles(pattern):
             yield f"its schema has the pattern {pattern[:60]!r}, which Python's re cannot read"
-    for word, fits in FITS.items():
+    for word, fits in rules.items():
         if word in schema and not fits(schema[word]):
             yield f"its schema has the {word} {schema[word]!r:.60}, which JSON Schema does not allow"
 

@@ -15,6 +15,8 @@ LOOKED_AT: Final = 4_096
 KEYS: Final = ("message", "detail", "error", "msg", "reason")
 """Where gateways put their sentences; ContextForge uses the first two, and `msg` for each field of a 422."""
 SHORTEST_SECRET: Final = 4
+PIECE: Final = 10
+"""Characters of a secret that are not shown either: some gateways repeat the first few of a token."""
 SECRETS: Final = (
     re.compile(r"eyJ[A-Za-z0-9_-]{4,}(\.[A-Za-z0-9_-]*)*"),  # JSON web tokens
     re.compile(r"(?<=://)[^\s/@]{1,1000}@"),  # user and password in a URL
@@ -35,15 +37,31 @@ def quoted(body: Any, secrets: Iterable[str] = ()) -> str:
 
 
 def cleaned(text: str, secrets: Iterable[str] = (), length: int = LENGTH) -> str:
-    """A stranger's text on one line, printable, without secrets, and cut."""
+    """A stranger's text on one line, printable, without secrets or pieces of them, and cut."""
+    secrets = tuple(secrets)
     for secret in secrets:
         if len(secret) >= SHORTEST_SECRET:
             text = text.replace(secret, "…")
     text = text[:LOOKED_AT]
+    for secret in secrets:
+        text = _without_pieces(text, secret)
     for pattern in SECRETS:
         text = pattern.sub("…", text)
     line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
     return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def _without_pieces(text: str, secret: str) -> str:
+    pieces = {secret[at : at + PIECE] for at in range(len(secret) - PIECE + 1)}
+    shown: list[str] = []
+    hidden = 0
+    for at, one in enumerate(text):
+        if text[at : at + PIECE] in pieces:
+            shown += "…" if hidden <= at else ""
+            hidden = at + PIECE
+        if at >= hidden:
+            shown.append(one)
+    return "".join(shown)
 
 
 def _words(body: Any, depth: int = 0) -> str:

@@ -147,8 +147,14 @@ class Reconciler:
         if entry is None or barred or (self._known is None and not self._asking.is_open):
             return  # there is nothing of ours, or the gateway must not be asked
         fields = {"event": "withdrawing", "gateway": self._gateway, "name": entry.name}
-        if reason := await self._asking.withdraw(entry, self._known):
+        done, reason = await self._asking.withdraw(entry, self._known)
+        if reason:
             logger.warning("The gateway still offers this server's tools: %s", reason, extra={"fields": fields})
+        elif not done:
+            logger.info(
+                "There was nothing to switch off at the gateway: no entry, or one that another process has taken since",
+                extra={"fields": fields},
+            )
         else:
             fields["event"] = "withdrawn"
             logger.info("Switched off at the gateway until the next start", extra={"fields": fields})
@@ -224,9 +230,10 @@ class Reconciler:
         begun = loop.time()
         self._due = due = begun + seconds
         ending = self._told.ending if self._told is not None else None
-        listens = ending in WELL or (ending in SPACED and self._spared)
+        barred = self._told is not None and self._told.after > 0
+        listens = ending in WELL or (ending in SPACED and self._spared and not barred)
         while (left := due - loop.time()) > 0:
-            piece = min(left, LOOK) if ending == "unauthorized" else left
+            piece = min(left, LOOK) if ending == "unauthorized" and not barred else left
             if not listens:
                 await asyncio.sleep(piece)
             elif await self._is_woken(piece):
@@ -235,7 +242,7 @@ class Reconciler:
                     self._restless = 0
                 await asyncio.sleep(self._moment())
                 return
-            if ending == "unauthorized" and self._reread is not None and await self._reread():
+            if ending == "unauthorized" and not barred and self._reread is not None and await self._reread():
                 return
         self._spared = True
 
