@@ -158,13 +158,19 @@ async def test_nothing_outlives_an_up_that_is_killed(tmp_path: Path) -> None:
 async def silent_index(asked: asyncio.Event) -> AsyncIterator[str]:
     """A package index that takes connections and says nothing."""
 
-    async def take(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    taken: list[asyncio.StreamWriter] = []
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        taken.append(writer)
         asked.set()
         with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
+            await reader.read()
 
     async with await asyncio.start_server(take, "127.0.0.1", 0) as server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/simple"
+        for writer in taken:
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in taken), return_exceptions=True)
 
 
 def index(url: str) -> dict[str, str]:
