@@ -99,6 +99,7 @@ async def test_a_refused_connection_names_the_address() -> None:
     error = await refusal(f"http://127.0.0.1:{port}")
     assert error.kind == "unreachable"
     assert f"127.0.0.1:{port}" in str(error)
+    assert "(connection refused)" in str(error)
 
 
 async def test_a_name_that_nobody_knows_is_unreachable() -> None:

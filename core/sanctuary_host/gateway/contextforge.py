@@ -114,8 +114,9 @@ class ContextForge:
         there = [record for record in records if record.leads_to(entry)]
         moved = [record for record in there if record.is_ours(entry)]
         if there and not moved:
+            name = self._api.quoted(there[0].name, entry)
             raise GatewayError(
-                f"the gateway has this server's address {entry.endpoint} under the name {cleaned(there[0].name)}, in "
+                f"the gateway has this server's address {entry.endpoint} under the name {name}, in "
                 "an entry that this fleet did not make; remove it there, or set SANCTUARY_REGISTER_AS to that name and "
                 "run sanctuary-host register --adopt",
                 "conflict",
@@ -182,7 +183,7 @@ class ContextForge:
         """
         if record.status in UNFINISHED:
             doing = "is deleting" if record.status == "deleting" else "has not yet brought in"
-            why = f": {cleaned(record.error, (entry.token,))}" if record.error else ""
+            why = f": {self._api.quoted(record.error, entry)}" if record.error else ""
             remedy = f"; {refused_by_server(entry, why)}" if why else ""
             raise GatewayError(
                 f"the gateway {doing} the entry {cleaned(record.name)}{why}{remedy}", "pending", 202, PENDING_SECONDS

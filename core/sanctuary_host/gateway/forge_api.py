@@ -260,6 +260,10 @@ class Api:
             )
         return record
 
+    def quoted(self, text: str, entry: Entry) -> str:
+        """A text that the gateway keeps, fit to be shown."""
+        return self._gateway.quoted(text, entry.token).removeprefix(": ")
+
     def _said(self, answer: Answer, entry: Entry) -> str:
         return self._gateway.quoted(answer.body, entry.token)
 
@@ -297,7 +301,10 @@ class Api:
                 raise GatewayError(f"the gateway lost the entry {entry.name} meanwhile", "unreachable", 404)
             case _:
                 self._permitted(answer, PERMISSIONS)
-                text = f"{self._gateway.url} failed (HTTP {answer.status}{said}); its own log says more"
+                text = (
+                    f"{self._gateway.url} failed (HTTP {answer.status}{said}); its own log says more, and where it is "
+                    "for a tool that it cannot process, sanctuary-host check names it"
+                )
                 raise GatewayError(text, "unreachable", answer.status, wait_asked(answer.headers, 0.0))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -170,7 +171,8 @@ class Gateway:
             case aiohttp.ClientSSLError() | aiohttp.ClientConnectorSSLError():
                 why = "it does not speak TLS there as expected; GATEWAY_URL may need http:// instead of https://"
             case aiohttp.ClientConnectorError():
-                reason = cleaned(error.os_error.strerror or "no connection")
+                code = error.os_error.errno
+                reason = os.strerror(code).lower() if code is not None and code > 0 else "no connection"
                 why = f"it cannot be connected to ({reason}); look whether it runs, and at GATEWAY_URL"
             case aiohttp.ConnectionTimeoutError():
                 why = f"no connection within {CONNECT_SECONDS:g} s; look whether it runs, and at GATEWAY_URL"
