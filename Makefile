@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MADE := $(VENV)/.made
 STAMP := $(VENV)/.installed
-GUESTS := $(CURDIR)/.cache/guests
+GUESTS := .cache/guests
 # uv installs in seconds; where it cannot be had, pip does the same more slowly.
 UV := $(BIN)/python -m uv
 INSTALL = ($(UV) pip install --quiet --python $(BIN)/python $(1) 2>/dev/null || $(BIN)/python -m pip install --quiet $(1))
@@ -58,8 +58,8 @@ interop: $(VENV)/.tested ## install the foreign clients and the gateway that the
 	@$(BIN)/python tests/registration/install || [ -z "$$CI" ]  # as above
 
 unit: interop $(GUESTS)/.installed ## the tests alone
-	@PYTHONPATH=$(GUESTS) $(BIN)/pytest
-	@PYTHONPATH=$(GUESTS) $(BIN)/pytest examples/domain
+	@PYTHONPATH="$(CURDIR)/$(GUESTS)" $(BIN)/pytest
+	@PYTHONPATH="$(CURDIR)/$(GUESTS)" $(BIN)/pytest examples/domain
 
 bench: $(VENV)/.tested ## compare with the SDK's own server, fastmcp and bare aiohttp
 	@$(BIN)/python bench/run.py
