@@ -162,7 +162,7 @@ def real_gateway(**settings: str) -> Iterator[RealGateway]:
         yield gateway
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # and no longer: its thread would be in the way of tests that fork
 def real_for_all() -> Iterator[RealGateway]:
     """The gateway that most tests use one after the other, for each takes several seconds to start."""
     with real_gateway() as gateway:

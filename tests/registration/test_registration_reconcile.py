@@ -8,13 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import selectors
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import wraps
 from typing import Any, Self, cast
 
 import pytest
+from jumping import jumping
 
 from sanctuary_host.gateway.entry import Entry
 from sanctuary_host.gateway.reconcile import Reconciler
@@ -32,39 +31,6 @@ ENTRY = Entry(
 )
 WELL = Registration("id-1", 200, "unchanged")
 Answer = Registration | BaseException | Callable[[], Awaitable[Any]] | object
-
-
-class Jumping(selectors.DefaultSelector):
-    """Waits for nothing: where nothing has arrived, it is as late as the loop was ready to wait."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0)
-        if not ready:
-            assert timeout is not None, "everybody waits for ever"
-            self.now += max(0.0, timeout)
-        return ready
-
-
-class Clockless(asyncio.SelectorEventLoop):
-    def __init__(self) -> None:
-        self._jumping = Jumping()
-        super().__init__(self._jumping)
-
-    def time(self) -> float:
-        return self._jumping.now
-
-
-def jumping(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run a test where time jumps."""
-
-    @wraps(test)
-    def run(*args: Any, **kwargs: Any) -> None:
-        with asyncio.Runner(loop_factory=Clockless) as runner:
-            runner.run(test(*args, **kwargs))
-
-    return run
 
 
 @dataclass(frozen=True)

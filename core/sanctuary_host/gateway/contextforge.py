@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sanctuary_host.gateway.entry import Entry
-from sanctuary_host.gateway.forge_api import OK, PENDING_SECONDS, Api, Written, body_of, masked, refused_by_server
+from sanctuary_host.gateway.forge_api import OK, PENDING_SECONDS, Api, Written, body_of, masked
 from sanctuary_host.gateway.forge_records import STOPPED, Record, ToolRecord
+from sanctuary_host.gateway.forge_refusals import refused_by_server
 from sanctuary_host.gateway.forge_tools import CopiedTools
 from sanctuary_host.gateway.http import Gateway
 from sanctuary_host.gateway.quoting import cleaned
@@ -58,6 +59,7 @@ class ContextForge:
         record = await self._find(entry, adopt=adopt)
         if record is None:
             self._forget()
+            await self._api.give_way()
             written = await self._api.create(entry)
             if written is not None:
                 return await self._settle(entry, None, written, "created")
@@ -200,6 +202,7 @@ class ContextForge:
         or credential that came in the same request, and what is new of other tools. It keeps them where there is
         nothing to drop.
         """
+        await self._api.give_way()
         written = await self._api.update(record, entry)
         unseen = bool(entry.token) and self._sent is None and f"manifest:{entry.fingerprint}" not in record.tags
         if written.status in OK and (unseen or not written.record.shows(entry)):

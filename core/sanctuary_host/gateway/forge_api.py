@@ -14,12 +14,12 @@ from sanctuary_host.gateway.forge_records import (
     TRANSPORTS,
     Record,
     ToolRecord,
-    listed,
     read_record,
     read_tool,
-    slug_of,
 )
+from sanctuary_host.gateway.forge_refusals import invalid, refused_tool, unreached
 from sanctuary_host.gateway.http import Answer, Gateway, wait_asked
+from sanctuary_host.gateway.pacing import Pace
 from sanctuary_host.gateway.quoting import cleaned
 from sanctuary_host.gateway.registrar import GatewayError
 from sanctuary_host.shapes import is_array, is_object
@@ -35,8 +35,8 @@ TOOL_PAGES: Final = 4
 """Of one server, and with their schemas in memory at once."""
 CURSOR: Final = re.compile(r"[!-~]{1,2000}")
 """What may be put into the address of the next page; ContextForge's own are base64 of some 100 characters."""
-NAME_LIMIT: Final = 128
-"""Characters of a tool's name with the server's in front of it."""
+EXCUSES: Final = 128
+"""Sentences about tools that were left out, of which some are shown."""
 PENDING_SECONDS: Final = 5.0
 """Between two looks at an entry that the gateway works on; its own GATEWAY_ASYNC_LIFECYCLE_POLL_INTERVAL."""
 PERMISSIONS: Final = "gateways.create, gateways.read and gateways.update"
@@ -72,6 +72,7 @@ class Api:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._root: str | None = None
+        self._pace = Pace()
 
     def address(self, path: str) -> str:
         """The URL of a path of the interface."""
@@ -102,10 +103,19 @@ class Api:
         Raises:
             GatewayError: it could not be had.
         """
-        answer = await self._ask("GET", f"/gateways/{key}", accept=OK | {403, 404})
+        async with self._pace.measured():
+            answer = await self._ask("GET", f"/gateways/{key}", accept=OK | {403, 404})
         # ContextForge 1.0.7 answers 403 where a token of few permissions asks for an entry that is gone; whether the
         # token may look at all is seen when the entry is then looked for among all.
         return None if answer.status in {403, 404} else self._record(answer)
+
+    async def give_way(self) -> None:
+        """Wait while the gateway labours, before it is sent an entry."""
+        await self._pace.give_way(self._look)
+
+    async def _look(self) -> None:
+        async with self._pace.measured():
+            await self._ask("GET", "/gateways?limit=1", accept=OK | ABSENT | {403})
 
     async def create(self, entry: Entry) -> Written | None:
         """Make an entry; `None` where one is there that the gateway takes for the same.
@@ -214,7 +224,9 @@ class Api:
         cursor = ""
         for _ in range(pages):
             asked = {**query, "limit": str(PAGE), "include_pagination": "true"} | ({"cursor": cursor} if cursor else {})
-            answer = await self._gateway.request("GET", f"{root}/{what}?{urlencode(asked)}", accept=OK | ABSENT | {403})
+            async with self._pace.measured():
+                address = f"{root}/{what}?{urlencode(asked)}"
+                answer = await self._gateway.request("GET", address, accept=OK | ABSENT | {403})
             self._permitted(answer, f"{what}.read")
             page = answer.body.get(what) if is_object(answer.body) else answer.body
             if answer.status in ABSENT or not is_array(page):
@@ -270,9 +282,7 @@ class Api:
     def _sentences(self, body: Any, key: str) -> tuple[str, ...]:
         found = body.get(key) if is_object(body) else None
         texts = found if is_array(found) else ()
-        return tuple(
-            self._gateway.quoted(text).removeprefix(": ") for text in texts[:NAME_LIMIT] if isinstance(text, str)
-        )
+        return tuple(self._gateway.quoted(text).removeprefix(": ") for text in texts[:EXCUSES] if isinstance(text, str))
 
     def _written(self, answer: Answer, entry: Entry) -> Written:
         """What an answer to an entry that was sent means.
@@ -286,7 +296,7 @@ class Api:
         said = self._said(answer, entry)
         match answer.status:
             case 400:
-                raise GatewayError(_refused_tool(entry, said), "rejected", 400)
+                raise GatewayError(refused_tool(entry, said), "rejected", 400)
             case 403 if "owner" in said.lower():
                 text = (
                     f"the gateway lets only its owner change the entry {entry.name} (HTTP 403{said}); use a token of "
@@ -294,9 +304,9 @@ class Api:
                 )
                 raise GatewayError(text, "unauthorized", 403)
             case 422:
-                raise _invalid(entry, said)
+                raise invalid(entry, said)
             case 502 if "initialize" in said:
-                raise GatewayError(_unreached(entry, said), "unreachable", 502, wait_asked(answer.headers, 0.0))
+                raise GatewayError(unreached(entry, said), "unreachable", 502, wait_asked(answer.headers, 0.0))
             case 404:
                 raise GatewayError(f"the gateway lost the entry {entry.name} meanwhile", "unreachable", 404)
             case _:
@@ -320,71 +330,6 @@ def body_of(entry: Entry) -> dict[str, Any]:
     if entry.token:
         body |= {"auth_type": "bearer", "auth_token": entry.token}
     return body
-
-
-def refused_by_server(entry: Entry, said: str) -> str:
-    """Why the gateway does not get through to the server, as far as its words tell."""
-    if "401" in said or "403" in said:
-        return (
-            f"what answers at {entry.endpoint} does not accept the token that this server asks for; look whether "
-            "SANCTUARY_ADVERTISE_URL leads to this server and not to another, or a proxy"
-        )
-    if "421" in said:
-        return (
-            f"{entry.endpoint} leads to a server that does not know this name of its own; set SANCTUARY_ADVERTISE_URL"
-        )
-    return (
-        f"look whether the gateway can reach {entry.endpoint} from where it runs; SANCTUARY_ADVERTISE_URL must be an "
-        "address that leads from there to here"
-    )
-
-
-def _unreached(entry: Entry, said: str) -> str:
-    return f"the gateway could not speak with this server (HTTP 502{said}); {refused_by_server(entry, said)}"
-
-
-def _refused_tool(entry: Entry, said: str) -> str:
-    """A 400: for one tool that it cannot process, ContextForge refuses all of the server."""
-    room = NAME_LIMIT - len(slug_of(entry.name)) - 1
-    long = [str(tool["name"]) for tool in entry.tools if len(str(tool["name"])) > room]
-    if long:
-        return (
-            f"the gateway refuses the whole server (HTTP 400{said}) because with {entry.name} in front of them names "
-            f"of tools have more than {NAME_LIMIT} characters: {listed(long)}; shorten them or SANCTUARY_REGISTER_AS"
-        )
-    return (
-        f"the gateway could not process the tools of {entry.name} (HTTP 400{said}); sanctuary-host check names those "
-        "that it cannot take, such as one with a pattern in its schema that is no regular expression of Python's, and "
-        "the gateway's log says which it was"
-    )
-
-
-def _invalid(entry: Entry, said: str) -> GatewayError:
-    """A 422: what the gateway says of it when it has EXPOSE_ERROR_DETAILS, and what it may be when it has not."""
-    text = said.lower()
-    if "dns" in text or "resol" in text:
-        return GatewayError(
-            f"the gateway cannot resolve the name in {entry.endpoint} (HTTP 422{said}); it may take a moment after "
-            "the start, and else SANCTUARY_ADVERTISE_URL must be a name that the gateway knows, on a network of both",
-            "unreachable",
-            422,
-        )
-    settings = (
-        "set SSRF_ALLOWED_NETWORKS at the gateway to the networks of your servers, such as "
-        '["172.16.0.0/12","10.89.0.0/16"] for docker and podman, or SSRF_ALLOW_LOCALHOST=true where it runs beside them'
-    )
-    if "ssrf" in text or "private" in text or "localhost" in text or "loopback" in text:
-        return GatewayError(
-            f"the gateway may not connect to {entry.endpoint} (HTTP 422{said}); {settings}", "rejected", 422
-        )
-    if not said or "error occurred" in text:
-        return GatewayError(
-            f"the gateway refuses {entry.endpoint} without saying why (HTTP 422{said}); most likely it cannot resolve "
-            f"the name, or may not connect to that network: {settings}, and EXPOSE_ERROR_DETAILS=true to be told",
-            "unreachable",  # a name that it does not know yet looks the same
-            422,
-        )
-    return GatewayError(f"the gateway refuses the entry as invalid (HTTP 422{said})", "rejected", 422)
 
 
 def masked(body: Mapping[str, Any]) -> dict[str, Any]:
