@@ -177,7 +177,7 @@ class Config(BaseModel):
             ge=0,
             le=600,
             description="Seconds within which, at random, the server first turns to the gateway, so that a whole fleet "
-            "does not do so at once.",
+            "does not do so at once, and a slow gateway is given time. 0 where the servers are few.",
         ),
     ] = 10.0
     deregister: Annotated[

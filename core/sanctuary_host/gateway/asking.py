@@ -41,7 +41,7 @@ OF_KIND: Final[Mapping[Kind, Ending]] = MappingProxyType(
 )
 SWITCHED_OFF: Final = "somebody has switched the entry off there, and it stays so until it is switched on there"
 
-PATIENCE: Final = 240.0
+PATIENCE: Final = 600.0
 """Seconds after which a registrar hangs; a gateway may wait 90 s for this server, and a registrar for its turn."""
 GRACE: Final = 1.0
 """Seconds in which a registrar that was cancelled may clean up."""

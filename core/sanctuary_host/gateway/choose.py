@@ -15,17 +15,22 @@ from sanctuary_host.gateway.registrar import GatewayError, Plan, Registrar, Regi
 T = TypeVar("T")
 
 
-def choose(name: str, gateway: Gateway) -> Registrar:
+def choose(name: str, gateway: Gateway, splay: float = 0.0) -> Registrar:
     """The registrar that `SANCTUARY_REGISTRAR` names.
+
+    Args:
+        name: the setting.
+        gateway: the way to the gateway.
+        splay: seconds within which servers start that use the same gateway, 0 for a few or one.
 
     Raises:
         SettingsError: none of that name is installed, or it is broken.
     """
     match name:
         case "auto":
-            return Auto((ContextForge(gateway), Manifest(gateway)), gateway.url)
+            return Auto((ContextForge(gateway, splay), Manifest(gateway)), gateway.url)
         case "contextforge":
-            return ContextForge(gateway)
+            return ContextForge(gateway, splay)
         case "manifest":
             return Manifest(gateway)
         case _:

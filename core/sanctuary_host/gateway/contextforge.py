@@ -26,12 +26,13 @@ class ContextForge:
 
     Args:
         gateway: the way there.
+        splay: seconds within which servers start that use the same gateway, 0 for a few or one.
     """
 
     name = "contextforge"
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._api = Api(gateway)
+    def __init__(self, gateway: Gateway, splay: float = 0.0) -> None:
+        self._api = Api(gateway, splay)
         self._sent: Entry | None = None
         """What the gateway last took from this process."""
         self._held = False

@@ -67,12 +67,13 @@ class Api:
 
     Args:
         gateway: the way there.
+        splay: seconds within which servers start that use the same gateway, 0 for a few or one.
     """
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, splay: float = 0.0) -> None:
         self._gateway = gateway
         self._root: str | None = None
-        self._pace = Pace()
+        self._pace = Pace(splay)
 
     def address(self, path: str) -> str:
         """The URL of a path of the interface."""

@@ -64,7 +64,7 @@ class Membership:
     """
 
     def __init__(self, cluster: Cluster, config: Config, port: int, token: Token) -> None:
-        self._registrar = _Later(config.registrar, config.gateway_url, token)
+        self._registrar = _Later(config, token)
         self._withdraws = config.deregister == "deactivate"
         if config.registrar not in BUILT_IN:  # those are loaded once the server listens, a third party's before
             self._registrar.load()
@@ -123,8 +123,8 @@ class _Threads(ThreadPoolExecutor):
 class _Later:
     """A registrar whose code, with an HTTP client's, is loaded with its first request, while the server serves."""
 
-    def __init__(self, name: str, url: str, token: Token) -> None:
-        self._name, self._url, self._token = name, url, token
+    def __init__(self, config: Config, token: Token) -> None:
+        self._config, self._token = config, token
         self._gateway: Gateway | None = None
         self._registrar: Registrar | None = None
         self._loading: asyncio.Future[Registrar] | None = None
@@ -132,7 +132,7 @@ class _Later:
     @property
     def name(self) -> str:
         """What the registrar is called."""
-        return self._registrar.name if self._registrar is not None else self._name
+        return self._registrar.name if self._registrar is not None else self._config.registrar
 
     def load(self) -> Registrar:
         """Load it now.
@@ -147,8 +147,8 @@ class _Later:
         from sanctuary_host.gateway.http import Gateway  # noqa: PLC0415  # as above
 
         logger.debug("Loaded %s", ClientSession.__name__)
-        self._gateway = Gateway(self._url, self._token)
-        self._registrar = registrar = choose(self._name, self._gateway)
+        self._gateway = Gateway(self._config.gateway_url, self._token)
+        self._registrar = registrar = choose(self._config.registrar, self._gateway, self._config.splay)
         return registrar
 
     async def register(self, entry: Entry, known: Registration | None) -> Registration:
