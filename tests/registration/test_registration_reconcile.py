@@ -600,7 +600,7 @@ async def test_a_registrar_that_does_not_behave_is_contained_and_tried_again(ans
     async with Run(Scripted(answer, answer, WELL)) as run:
         await run.asked(2)
         assert run.state in {"unreachable", "registering"}
-        await run.until(500)
+        await run.until(1500)
         assert run.state == "registered"
     (sentence,) = sentences(caplog)
     assert sentence.startswith("Not registered with the gateway: the registrar scripted ")
