@@ -17,7 +17,7 @@ M = TypeVar("M", bound=BaseModel)
 
 SECRET_LIMIT: Final = 64 * 1024
 """Characters of a file that holds one secret. Whoever names a longer one named the wrong file."""
-PIPE_SECONDS: Final = 2.0
+PIPE_SECONDS: Final = 10.0
 """How long a pipe that is named as a secret's file may stay silent."""
 
 
