@@ -14,7 +14,7 @@ from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticSerializationError, to_json
 
 from sanctuary_host.schemas import UnfitError, tidy
-from sanctuary_host.shapes import is_array, is_object
+from sanctuary_host.shapes import is_array, is_object, with_integers
 
 FAULTS: Final = 50
 """Faults that are told one by one; whoever makes more is not helped by a list."""
@@ -64,7 +64,7 @@ class Arguments:
             if not any(fault["type"] == "int_type" and isinstance(fault["input"], float) for fault in error.errors()):
                 raise
             # JSON Schema's integers include 5.0.
-            return self.model.model_validate_json(to_json(_with_integers(arguments)))
+            return self.model.model_validate_json(to_json(with_integers(arguments)))
 
 
 def describe_arguments(function: Callable[..., Any], name: str, hints: Mapping[str, Any]) -> Arguments:
@@ -98,14 +98,6 @@ def describe_arguments(function: Callable[..., Any], name: str, hints: Mapping[s
             f"tool {name} has a parameter type that no schema can state: {error.message.splitlines()[0]}"
         ) from None
     return Arguments(tidy({"type": "object", "properties": {}, **schema}), model, parameters)
-
-
-def _with_integers(value: Any) -> Any:
-    if is_object(value):
-        return {key: _with_integers(item) for key, item in value.items()}
-    if is_array(value):
-        return [_with_integers(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _sentences(error: ValidationError, arguments: Mapping[str, Any], known: list[str]) -> str:

@@ -92,8 +92,7 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if command in {"check", "doctor", "manifest"}:
         return _tell(options, cluster, config, environment)
     if command in {"register", "drift", "deregister"}:
-        tools = grants.of_worker(cluster.boundary, environment)
-        readable = (*tools.read, *tools.write, *tools.execute)
+        readable = grants.of_worker(cluster.boundary, environment).readable
         return _ask_gateway(options, with_secrets(config, environment, readable), cluster)
     for fault in cluster.faults:
         print(f"sanctuary-host: {fault}", file=sys.stderr)

@@ -7,7 +7,6 @@ import contextlib
 import json
 import re
 import signal
-import socket
 import textwrap
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -17,6 +16,7 @@ from typing import Any
 import aiohttp
 import pytest
 from mcp import Client
+from ports import free_port
 from real_gateway import RealGateway, connect, real_gateway
 
 from sanctuary_host.fleet.home import CLIENTS, SERVERS
@@ -100,12 +100,6 @@ async def virtual_server(real: RealGateway, tools: Mapping[str, str]) -> AsyncIt
     body = {"server": {"name": "offered", "associated_tools": [*tools.values()]}, "visibility": "public"}
     server = await real.ask("POST", "/v1/servers", json=body)
     yield f"/servers/{server['id']}/mcp"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def test_every_tool_of_utils_answers_through_the_gateway_as_it_does_directly(real: RealGateway) -> None:

@@ -17,6 +17,7 @@ import aiohttp
 import pytest
 from fake_gateway import FakeGateway, Script
 from mcp import Client
+from ports import free_port
 
 from sanctuary_host.containment.sandbox import Kernel
 from sanctuary_host.testing import Served, serving
@@ -77,11 +78,6 @@ def quick(fake: FakeGateway, **more: str) -> dict[str, str]:
 async def at_port(port: int, cluster: str, **settings: str) -> AsyncGenerator[Served]:
     async with serving(cluster, PORT=str(port), **settings) as served:
         yield served
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])
 
 
 async def ask(served: Served, path: str) -> tuple[int, Any]:

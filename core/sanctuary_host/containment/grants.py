@@ -62,6 +62,11 @@ class Grants:
     notes: tuple[str, ...] = ()
 
     @property
+    def readable(self) -> tuple[str, ...]:
+        """All files and folders whose contents it may read, one way or another."""
+        return (*self.read, *self.write, *self.execute)
+
+    @property
     def changes(self) -> bool:
         """Whether there is a file that it may change, devices left out."""
         return any(not path.startswith("/dev/") for path in self.write)

@@ -75,7 +75,7 @@ class Witness:
     @property
     def readable(self) -> tuple[str, ...]:
         """Files and folders that the cluster's tools may read."""
-        return (*self._worker_grants.read, *self._worker_grants.write, *self._worker_grants.execute)
+        return self._worker_grants.readable
 
     def look(self, neighbour: int) -> None:
         """Try what the host's process can do; called once it is sealed.

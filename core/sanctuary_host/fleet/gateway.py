@@ -16,6 +16,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from sanctuary_host.fleet import child
 from sanctuary_host.fleet.home import SERVERS, USER, Home, open_private
+from sanctuary_host.fleet.ports import bound
 
 PORT: Final = 4444
 """ContextForge's own; where it is taken, a free one is."""
@@ -136,12 +137,7 @@ def listen(port: int) -> socket.socket:
     Args:
         port: the one wanted, 0 for any; where it is taken, it is any.
     """
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-    except OSError:
-        listener.bind(("127.0.0.1", 0))
+    listener = bound(port)
     listener.listen(1024)
     return listener
 

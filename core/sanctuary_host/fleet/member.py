@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import signal
-import socket
 import sys
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -16,6 +15,8 @@ from typing import Any, Final
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from sanctuary_host.fleet import child
+from sanctuary_host.fleet.ports import bound
+from sanctuary_host.gateway.reconcile import WELL
 from sanctuary_host.shapes import is_array, is_object
 
 START_SECONDS: Final = 60.0
@@ -24,7 +25,6 @@ STOP_SECONDS: Final = 15.0
 """How long it may take to finish its calls when asked to stop."""
 REGISTER_SECONDS: Final = 60.0
 """How long it may take until the gateway knows it, from when both answer."""
-WELL: Final = frozenset({"registered", "degraded", "paused"})
 LOST: Final = frozenset({"unauthorized", "rejected", "conflict"})
 """States of a registration that change by somebody's hand only."""
 COMMAND: Final = (sys.executable, "-m", "sanctuary_host")
@@ -137,7 +137,8 @@ async def start(name: str, said: Mapping[str, Any], environment: Mapping[str, st
     """
     wanted = said.get("port") or 0
     # Not left to the member: while it finds out, whoever has the port would answer in its name.
-    port = wanted if wanted and wanted not in used and _is_free(wanted) else _free_port()
+    with bound(0 if wanted in used else wanted) as holder:
+        port: int = holder.getsockname()[1]
     note = [f"its port {wanted} is taken by another process"] if wanted and port != wanted else []
     # In a session of its own: Ctrl-C reaches this process, which then stops the members in order.
     own = {**environment, "CLUSTER": name, "PORT": str(port)}
@@ -155,20 +156,3 @@ def how(status: int) -> str:
 
 def _session(seconds: float) -> ClientSession:
     return ClientSession(timeout=ClientTimeout(total=seconds))
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

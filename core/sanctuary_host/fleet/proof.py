@@ -14,6 +14,8 @@ from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import TextContent
 
+from sanctuary_host.gateway.lint import slug_of
+
 SECONDS: Final = 20.0
 """How long a proof may take in all; it takes one."""
 TIMES: Final = 5
@@ -59,7 +61,7 @@ async def prove(gateway: str, token: str, name: str, server: str, server_token: 
     Raises:
         ProofError: it cannot be done.
     """
-    tool = f"{name}_time_now".lower().replace("_", "-").replace(".", "-")
+    tool = slug_of(f"{name}_time_now")
     try:
         async with asyncio.timeout(SECONDS):
             answer, through = await _through(gateway, token, tool)

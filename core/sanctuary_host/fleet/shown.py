@@ -16,7 +16,8 @@ from sanctuary_host.fleet.clients import TOKEN
 from sanctuary_host.fleet.configure import GATEWAY, own_command
 from sanctuary_host.fleet.gateway import PORT
 from sanctuary_host.fleet.home import Home
-from sanctuary_host.fleet.member import WELL, Member
+from sanctuary_host.fleet.member import Member
+from sanctuary_host.gateway.reconcile import WELL
 from sanctuary_host.settings import read_secret
 
 ASKED: Final = "utils"

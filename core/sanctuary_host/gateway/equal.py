@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sanctuary_host.shapes import is_array, is_object
+from sanctuary_host.shapes import is_object, with_integers
 
 
 def same(one: Any, other: Any) -> bool:
@@ -24,12 +24,4 @@ def stated(tool: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _canonical(value: Any) -> str:
-    return json.dumps(_plain(value), sort_keys=True)
-
-
-def _plain(value: Any) -> Any:
-    if is_object(value):
-        return {key: _plain(item) for key, item in value.items()}
-    if is_array(value):
-        return [_plain(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return json.dumps(with_integers(value), sort_keys=True)

@@ -104,8 +104,7 @@ class Api:
         Raises:
             GatewayError: it could not be had.
         """
-        async with self._pace.measured():
-            answer = await self._ask("GET", f"/gateways/{key}", accept=OK | {403, 404})
+        answer = await self._get(self._path(f"/gateways/{key}"), OK | {403, 404})
         # ContextForge 1.0.7 answers 403 where a token of few permissions asks for an entry that is gone; whether the
         # token may look at all is seen when the entry is then looked for among all.
         return None if answer.status in {403, 404} else self._record(answer)
@@ -115,8 +114,7 @@ class Api:
         await self._pace.give_way(self._look)
 
     async def _look(self) -> None:
-        async with self._pace.measured():
-            await self._ask("GET", "/gateways?limit=1", accept=OK | ABSENT | {403})
+        await self._get(self._path("/gateways?limit=1"), OK | ABSENT | {403})
 
     async def create(self, entry: Entry) -> Written | None:
         """Make an entry; `None` where one is there that the gateway takes for the same.
@@ -217,6 +215,11 @@ class Api:
     async def _ask(self, method: str, path: str, body: Any = None, *, accept: frozenset[int]) -> Answer:
         return await self._gateway.request(method, self._path(path), body, accept=accept)
 
+    async def _get(self, path: str, accept: frozenset[int]) -> Answer:
+        """Ask for what takes the gateway little, and take the time."""
+        async with self._pace.measured():
+            return await self._gateway.request("GET", path, accept=accept)
+
     async def _pages(
         self, root: str, what: str, query: Mapping[str, str], read: Callable[[Any], T | None], pages: int = PAGES
     ) -> list[T] | None:
@@ -225,9 +228,7 @@ class Api:
         cursor = ""
         for _ in range(pages):
             asked = {**query, "limit": str(PAGE), "include_pagination": "true"} | ({"cursor": cursor} if cursor else {})
-            async with self._pace.measured():
-                address = f"{root}/{what}?{urlencode(asked)}"
-                answer = await self._gateway.request("GET", address, accept=OK | ABSENT | {403})
+            answer = await self._get(f"{root}/{what}?{urlencode(asked)}", OK | ABSENT | {403})
             self._permitted(answer, f"{what}.read")
             page = answer.body.get(what) if is_object(answer.body) else answer.body
             if answer.status in ABSENT or not is_array(page):

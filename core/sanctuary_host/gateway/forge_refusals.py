@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from sanctuary_host.gateway.entry import Entry
 from sanctuary_host.gateway.forge_records import listed, slug_of
+from sanctuary_host.gateway.lint import FULL_NAME_LIMIT
 from sanctuary_host.gateway.registrar import GatewayError
-
-NAME_LIMIT: Final = 128
-"""Characters of a tool's name with the server's in front of it."""
 
 
 def refused_by_server(entry: Entry, said: str) -> str:
@@ -36,12 +32,13 @@ def unreached(entry: Entry, said: str) -> str:
 
 def refused_tool(entry: Entry, said: str) -> str:
     """A 400: for one tool that it cannot process, ContextForge refuses all of the server."""
-    room = NAME_LIMIT - len(slug_of(entry.name)) - 1
+    room = FULL_NAME_LIMIT - len(slug_of(entry.name)) - 1
     long = [str(tool["name"]) for tool in entry.tools if len(str(tool["name"])) > room]
     if long:
         return (
             f"the gateway refuses the whole server (HTTP 400{said}) because with {entry.name} in front of them names "
-            f"of tools have more than {NAME_LIMIT} characters: {listed(long)}; shorten them or SANCTUARY_REGISTER_AS"
+            f"of tools have more than {FULL_NAME_LIMIT} characters: {listed(long)}; shorten them or "
+            "SANCTUARY_REGISTER_AS"
         )
     return (
         f"the gateway could not process the tools of {entry.name} (HTTP 400{said}); sanctuary-host check names those "
