@@ -1,0 +1,1 @@
+"""The single doors to what is dangerous, for packs to go through."""
