@@ -1,0 +1,195 @@
+"""Folders in which callers name paths: what is in them is reached, and what is outside does not exist."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from sanctuary_host.doors.beneath import LONGEST, open_beneath
+from sanctuary_host.folders import Folder
+from sanctuary_host.tools import ToolError
+
+SHOWN: Final = 200
+"""Characters of a path that an error repeats."""
+NOWHERE: Final = frozenset({errno.ENOENT, errno.EXDEV, errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.ENODEV})
+"""What the kernel says of paths that lead nowhere, or out: told alike, for the difference would tell what is there."""
+KINDS: Final = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISLNK, "a symbolic link"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+class PathError(ToolError):
+    """A path leads to nothing that can be used so; the message is a sentence with the remedy."""
+
+
+class Tree:
+    """One folder.
+
+    It stays the one that it was at the start, whatever is put in its place.
+
+    Args:
+        folder: as the operator grants it.
+
+    Raises:
+        OSError: it cannot be opened.
+
+    Attributes:
+        name: how callers name it.
+        path: its absolute path, as the setting has it.
+        writable: whether it may be written.
+    """
+
+    def __init__(self, folder: Folder) -> None:
+        self.name, self.path, self.writable = folder.name, folder.path.rstrip("/"), folder.writable
+        self._descriptor = os.open(folder.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def close(self) -> None:
+        """Let go of it."""
+        os.close(self._descriptor)
+
+    @contextmanager
+    def file(self, path: str) -> Generator[int]:
+        """A descriptor of a file, to be read; it is a regular one, and no folder, pipe or device.
+
+        Raises:
+            PathError: there is none.
+        """
+        descriptor = self._open(path, os.O_RDONLY)
+        try:
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                raise PathError(f"{shown(path)} is {kind_of(mode)}, not a file")
+            os.set_blocking(descriptor, True)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def folder(self, path: str) -> Generator[int]:
+        """A descriptor of a folder, to be listed, and for what is done within it.
+
+        Raises:
+            PathError: there is none.
+        """
+        descriptor = self._open(path or ".", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def parent(self, path: str) -> Generator[tuple[int, str]]:
+        """A descriptor of the folder that a path's last part is in, and that part, which need not be there.
+
+        Raises:
+            PathError: there is no such folder, or the last part is no name.
+        """
+        rest, _, last = path.rstrip("/").rpartition("/")
+        if last in {"", ".", ".."}:
+            raise PathError(f"{shown(path)} names no file in a folder; write its name at the end")
+        if not last.isprintable():
+            raise PathError(f"the name {shown(last)} holds characters that cannot be shown; choose another one")
+        if path.startswith("/"):
+            rest = rest or "/"
+        with self.folder(rest) as descriptor:
+            yield descriptor, last
+
+    def status(self, path: str, *, follow: bool = True) -> os.stat_result:
+        """What stat(2) says of a path; of a link itself where it is not to be followed.
+
+        Raises:
+            PathError: there is nothing.
+        """
+        descriptor = self._open(path or ".", os.O_PATH | (0 if follow else os.O_NOFOLLOW))
+        try:
+            return os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _open(self, path: str, flags: int) -> int:
+        try:
+            return open_beneath(self._descriptor, path, flags)
+        except OSError as error:
+            raise self.failure(path, error) from None
+
+    def failure(self, path: str, error: OSError) -> PathError:
+        """What a failed operation on a path means."""
+        match error.errno:
+            case errno.EACCES | errno.EPERM:
+                why = f"{shown(path)} is not permitted to the user that this server runs as"
+            case errno.ENAMETOOLONG:
+                why = f"{shown(path)} is longer than {LONGEST - 1} bytes, or a name in it is too long"
+            case errno.EINVAL:
+                why = f"{shown(path)} is no path"
+            case errno.ENOSPC | errno.EDQUOT:
+                why = f"the disk that {self.name} is on is full; nothing was changed"
+            case errno.EROFS:
+                why = f"{self.name} is read-only; nothing was changed"
+            case number if number in NOWHERE:
+                why = f"there is no {shown(path)} in {self.name}"
+            case number:
+                why = f"{shown(path)} cannot be used: {os.strerror(number or errno.EIO).lower()}"
+        return PathError(why)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a caller's path leads.
+
+    Attributes:
+        tree: the folder.
+        path: within it.
+    """
+
+    tree: Tree
+    path: str
+
+
+class Trees:
+    """All folders.
+
+    Args:
+        trees: the first one is meant where a path names none.
+    """
+
+    def __init__(self, trees: Sequence[Tree]) -> None:
+        self._trees = {tree.name: tree for tree in trees}
+
+    def place(self, path: str) -> Place:
+        """Where a path leads: `name:path`, or a path in the first folder, or an absolute one that begins with a folder's.
+
+        Raises:
+            PathError: it leads to no folder.
+        """
+        name, colon, rest = path.partition(":")
+        if colon and name in self._trees:
+            return Place(self._trees[name], rest.lstrip("/") or ".")
+        if path.startswith("/"):
+            for tree in sorted(self._trees.values(), key=lambda one: -len(one.path)):
+                if path == tree.path or path.startswith(f"{tree.path}/"):
+                    return Place(tree, path[len(tree.path) :].lstrip("/") or ".")
+        first = next(iter(self._trees.values()), None)
+        if first is None:
+            raise PathError("no folder is granted; the operator sets which")
+        return Place(first, path or ".")
+
+
+def kind_of(mode: int) -> str:
+    """What a file's mode says that it is, with its article."""
+    return next((name for is_it, name in KINDS if is_it(mode)), "a file")
+
+
+def shown(path: str) -> str:
+    """A path for a sentence: on one line, printable, and cut."""
+    text = "".join(one if one.isprintable() else "�" for one in path)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
