@@ -27,7 +27,7 @@ $(MADE):
 	@touch $@
 
 $(STAMP): $(MADE) pyproject.toml
-	@$(call INSTALL,-e .)
+	@$(call INSTALL,-e .[all])
 	@touch $@
 
 $(VENV)/.tested: $(STAMP) pyproject.toml examples/domain/pyproject.toml tests/fixtures/conformance/pyproject.toml tests/fixtures/intruder/pyproject.toml tests/fixtures/faults/pyproject.toml

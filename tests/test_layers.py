@@ -48,7 +48,7 @@ FLOORS = [
         "containment.confinement",
         "containment.attest",
     },
-    {"containment.connection", "containment.forks", "containment.worker", "containment.zygote"},
+    {"containment.connection", "containment.forks", "containment.worker", "containment.zygote", "doors"},
     {"prompts", "containment.pool", "containment.witness"},
     {"resources"},
     {"hookspecs"},

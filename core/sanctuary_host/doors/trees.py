@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -154,19 +154,34 @@ class Place:
     tree: Tree
     path: str
 
+    def __str__(self) -> str:
+        """As callers name it."""
+        return f"{self.tree.name}:{self.path}"
+
 
 class Trees:
     """All folders.
 
     Args:
         trees: the first one is meant where a path names none.
+        none: what is said where there is none at all.
     """
 
-    def __init__(self, trees: Sequence[Tree]) -> None:
+    def __init__(self, trees: Sequence[Tree], none: str = "no folder is granted") -> None:
         self._trees = {tree.name: tree for tree in trees}
+        self._none = none
+
+    def __iter__(self) -> Iterator[Tree]:
+        """Each, in order."""
+        return iter(self._trees.values())
+
+    def close(self) -> None:
+        """Let go of all."""
+        for tree in self:
+            tree.close()
 
     def place(self, path: str) -> Place:
-        """Where a path leads: `name:path`, or a path in the first folder, or an absolute one that begins with a folder's.
+        """Where a path leads: `name:path`, one in the first folder, or an absolute one that begins with a folder's.
 
         Raises:
             PathError: it leads to no folder.
@@ -180,7 +195,7 @@ class Trees:
                     return Place(tree, path[len(tree.path) :].lstrip("/") or ".")
         first = next(iter(self._trees.values()), None)
         if first is None:
-            raise PathError("no folder is granted; the operator sets which")
+            raise PathError(self._none)
         return Place(first, path or ".")
 
 

@@ -1,0 +1,74 @@
+"""How a file's bytes are text: their encoding, their mark at the start, and how lines end."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Encoding = Literal["utf-8", "utf-16-le", "utf-16-be", "latin-1"]
+Newline = Literal["LF", "CRLF", "CR", "mixed", "none"]
+
+MARKS: Final[tuple[tuple[bytes, Encoding], ...]] = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+LOOKED_AT: Final = 8192
+"""Bytes at the start in which a NUL makes a file binary, as git and ripgrep have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How bytes are text.
+
+    Attributes:
+        encoding: `latin-1` is what is neither marked nor UTF-8: each byte is a character, so nothing is ever lost.
+        mark: the byte order mark at the start, which is no part of the text.
+        newline: how lines end.
+    """
+
+    encoding: Encoding
+    mark: bytes
+    newline: Newline
+
+    def __str__(self) -> str:
+        """In few words, such as `utf-8 with BOM, CRLF`."""
+        marked = " with BOM" if self.mark else ""
+        return f"{self.encoding}{marked}, {'no line end' if self.newline == 'none' else self.newline}"
+
+
+def form_of(content: bytes, *, whole: bool = True) -> Form | None:
+    """How bytes are text; `None` where they are none.
+
+    Args:
+        content: a file's contents, or their start.
+        whole: whether they are all; else a character may be cut at the end.
+    """
+    for mark, encoding in MARKS:
+        if content.startswith(mark):
+            return Form(encoding, mark, _newline(content.removeprefix(mark), encoding))
+    if b"\0" in content[:LOOKED_AT]:
+        return None
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(content, final=whole)
+    except UnicodeDecodeError:
+        return Form("latin-1", b"", _newline(content, "latin-1"))
+    return Form("utf-8", b"", _newline(content, "utf-8"))
+
+
+def _newline(content: bytes, encoding: Encoding) -> Newline:
+    if encoding.startswith("utf-16"):
+        ends = [end.encode(encoding) for end in ("\r\n", "\n", "\r")]
+    else:
+        ends = [b"\r\n", b"\n", b"\r"]
+    both = content.count(ends[0])
+    counts: dict[Newline, int] = {
+        "CRLF": both,
+        "LF": content.count(ends[1]) - both,
+        "CR": content.count(ends[2]) - both,
+    }
+    used: list[Newline] = [name for name, count in counts.items() if count]
+    if not used:
+        return "none"
+    return used[0] if len(used) == 1 else "mixed"

@@ -1,0 +1,30 @@
+"""The folders that the operator grants, opened at the start."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sanctuary_host import Folder, Host, SettingsError
+from sanctuary_host.doors import Tree, Trees
+
+SETTING: Final = "SANCTUARY_WORKSPACE"
+UNSET: Final = f"no folder is granted; set {SETTING} to /path, or /path:rw to write too, and start again"
+
+
+def open_roots(host: Host) -> Trees:
+    """Open the granted folders; they stay open until the host ends.
+
+    Raises:
+        SettingsError: the setting does not fit, or a folder cannot be opened.
+    """
+    trees = Trees([_open(folder) for folder in host.folders(SETTING)], none=UNSET)
+    host.on_shutdown(trees.close)
+    return trees
+
+
+def _open(folder: Folder) -> Tree:
+    try:
+        return Tree(folder)
+    except OSError as error:
+        why = (error.strerror or "it failed").lower()
+        raise SettingsError(f"{SETTING} names {folder.path}, which cannot be opened: {why}") from None
