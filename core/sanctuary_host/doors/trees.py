@@ -135,8 +135,8 @@ class Tree:
             raise self.failure(NAME, error) from None
         except journal.StepError as error:
             raise PathError(
-                f"a change of several files was interrupted and cannot be finished: {shown(error.path)} cannot be used: "
-                f"{os.strerror(error.cause.errno or errno.EIO).lower()}. Put that right, and try again"
+                f"a change of several files was interrupted and cannot be ended: {shown(error.path)} cannot be used:"
+                f" {os.strerror(error.cause.errno or errno.EIO).lower()}. Put that right, and try again"
             ) from None
 
     def real(self, path: str) -> str:
