@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +111,17 @@ def _put(tree: Tree, path: str, content: bytes = b"old") -> Path:
     return file
 
 
-def _replace(tree: Tree, path: str, content: bytes = b"new") -> None:
+def _replace(tree: Tree, path: str, content: bytes = b"new", also: bytes | None = None) -> None:
     with changing(tree) as changes:
         changes.write("", content, changes.read(path))
+        if also is not None:
+            changes.write("also", also)
+
+
+def _mount(folder: Path, size: str) -> None:
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("this user cannot mount a file system")
 
 
 def _files(tree: Tree) -> dict[str, str]:
@@ -162,15 +170,18 @@ def test_a_journal_that_was_not_written_here_changes_nothing(tree: Tree) -> None
 
 def test_what_was_changed_meanwhile_is_not_overwritten(tree: Tree) -> None:
     file = _put(tree, "shared")
-    with pytest.raises(PathError, match="changed by somebody else"), changing(tree) as changes:
-        changes.write("", b"mine", changes.read("shared"))
-        changes.write("beside", b"")
-        file.write_bytes(b"its")
+
+    def change(meanwhile: Callable[[], object]) -> None:
+        with changing(tree) as changes:
+            changes.write("", b"mine", changes.read("shared"))
+            changes.write("beside", b"")
+            meanwhile()
+
+    with pytest.raises(PathError, match="changed by somebody else"):
+        change(lambda: file.write_bytes(b"its"))
     assert _files(tree) == {"shared": "its"}
-    with pytest.raises(PathError, match="already"), changing(tree) as changes:
-        changes.write("", b"mine", changes.read("shared"))
-        changes.write("beside", b"")
-        _put(tree, "beside", b"first")
+    with pytest.raises(PathError, match="already"):
+        change(lambda: _put(tree, "beside", b"first"))
     assert _files(tree) == {"shared": "its", "beside": "first"}
 
 
@@ -183,7 +194,7 @@ def test_an_error_in_the_block_changes_nothing(tree: Tree) -> None:
             changes.write("two/three", b"")
             raise ValueError
 
-    with pytest.raises(ValueError, match="^$"):
+    with pytest.raises(ValueError, match=r"^$"):
         fail()
     assert _files(tree) == {"one": "old"}
     assert list(Path(tree.path, OWN, "work").iterdir()) == []
@@ -316,8 +327,7 @@ def test_paths_for_new_files_that_are_none_are_refused(tree: Tree, path: str) ->
 
 
 def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", tmp_path], capture_output=True).returncode:
-        pytest.skip("this user cannot mount a small disk")
+    _mount(tmp_path, "256k")
     try:
         full = Tree(Folder("full", str(tmp_path), writable=True))
         for name in ("one", "two"):
@@ -328,9 +338,8 @@ def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
             with pytest.raises(PathError, match="the disk that full is on is full; nothing was changed"):
                 _replace(full, name, b"n" * 300_000)
             assert (tmp_path / name).read_bytes() == b"old" * 1_000
-        with pytest.raises(PathError, match="full"), changing(full) as changes:
-            changes.write("", b"new", changes.read("one"))
-            changes.write("three", b"3" * 300_000)
+        with pytest.raises(PathError, match="full"):
+            _replace(full, "one", also=b"3" * 300_000)
         assert (tmp_path / "one").read_bytes() == b"old" * 1_000
         _replace(full, "one", b"new")
         assert (tmp_path / "one").read_bytes() == b"new"
@@ -342,8 +351,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
 def test_files_on_a_file_system_within_are_changed_too(tree: Tree) -> None:
     inner = Path(tree.path, "inner")
     inner.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", inner], capture_output=True).returncode:
-        pytest.skip("this user cannot mount a file system")
+    _mount(inner, "1m")
     try:
         _put(tree, "inner/file")
         _put(tree, "file")
