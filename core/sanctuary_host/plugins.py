@@ -181,7 +181,7 @@ def _isolated(cluster: Cluster, entry: EntryPoint, step: Callable[[], P]) -> P |
     except (UnfitError, SettingsError) as error:
         reason = str(error)
     except ModuleNotFoundError as error:
-        reason = f"the package {error.name} is not installed"
+        reason = f"{type(error).__name__}: {error}"
         if _distribution(entry) == DISTRIBUTION:
             reason += f"; pip install '{DISTRIBUTION}[{cluster.name}]'"
     except BaseException as error:  # SystemExit and its like must not end the host either
