@@ -184,20 +184,19 @@ def _searches(ours: Server, theirs: Server, many: Path, large: Path, rounds: int
     )
     print(f"{'find files':16} {a * 1000:8.1f} ms   reference {b * 1000:8.1f} ms", flush=True)
     found.append(report.Bar(f"find among {FILES:,} files, over the reference", a / b, 1 / 15, ""))
-    for name, pattern in (
-        ("a rare word", NEEDLE),
-        ("a common word", "return value"),
-        ("an expression", r"to\w+ re[a-z]+t \d{3}7"),
-    ):
+    for name, pattern in PATTERNS.items():
         for mode, flag in (("content", "-n"), ("files", "-l"), ("count", "-c")):
-            a, b = _turns(
-                lambda mode=mode, pattern=pattern: ours.call("grep", pattern=pattern, path=str(large), mode=mode),
-                lambda flag=flag, pattern=pattern: subprocess.run([RG, "--no-config", flag, "-e", pattern, "./"], cwd=large, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False),
-                rounds,
-            )  # fmt: skip
+            asked = {"pattern": pattern, "path": str(large), "mode": mode}
+            command = [RG, "--no-config", flag, "-e", pattern, "./"]
+            a, b = _turns(partial(ours.call, "grep", **asked), partial(_run, command, large), rounds)
             print(f"grep {name}, {mode:8} {a * 1000:8.1f} ms   rg {flag} {b * 1000:8.1f} ms", flush=True)
             found.append(report.Bar(f"grep of {name}, {mode}, over rg {flag}", a / b, 1.3, ""))
     return found
+
+
+def _run(command: Sequence[Path | str], folder: Path) -> bytes:
+    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
+    return done.stdout
 
 
 def _patches(ours: Server, top: Path, rounds: int) -> list[report.Bar]:
