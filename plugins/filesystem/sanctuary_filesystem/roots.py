@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from sanctuary_filesystem.visible import visible_name
 from sanctuary_host import Folder, Host, SettingsError
-from sanctuary_host.doors import Tree, Trees
+from sanctuary_host.doors import Place, Tree, Trees
 
 SETTING: Final = "SANCTUARY_WORKSPACE"
 UNSET: Final = f"no folder is granted; set {SETTING} to /path, or /path:rw to write too, and start again"
@@ -20,6 +21,12 @@ def open_roots(host: Host) -> Trees:
     trees = Trees([_open(folder) for folder in host.folders(SETTING)], none=UNSET)
     host.on_shutdown(trees.close)
     return trees
+
+
+def told(trees: Trees, place: Place) -> str:
+    """How an answer names a place: its path, on one line, with the folder's name where there are several."""
+    path = visible_name(place.path)
+    return path if len(list(trees)) == 1 else f"{place.tree.name}:{path}"
 
 
 def _open(folder: Folder) -> Tree:
