@@ -53,19 +53,19 @@ class Reading:
     @tool(read_only=True, open_world=False, timeout=30, memory=64, runs="inline")
     def read_file(
         self,
-        path: Annotated[str | list[str], Field(description="One path, or several that share the caps"), Recorded()],
+        path: Annotated[str | list[str], Field(description="Several share the caps"), Recorded()],
         start: Annotated[int, Field(description="First line; -20: the last 20")] = 1,
-        count: Annotated[int, Field(ge=0, description="OpenText; 0: to the end, 2000 a page")] = 0,
+        count: Annotated[int, Field(ge=0, description="Lines; 0: all, 2000 a page")] = 0,
         *,
         max_bytes: Annotated[int, Field(ge=1000, le=262_144)] = 65_536,
-        max_tokens: Annotated[int, Field(ge=0, description="Estimated as 3 bytes each; 0: no cap")] = 0,
-        cursor: Annotated[str, Field(description="From an answer: goes on there")] = "",
+        max_tokens: Annotated[int, Field(ge=0, description="Of 3 bytes each; 0: no cap")] = 0,
+        cursor: Annotated[str, Field(description="Goes on from an answer")] = "",
         numbers: bool = True,
     ) -> str:
-        """Read text files of any size by lines; grep searches them, read_media shows what is not text.
+        """Read text files of any size by lines; for search use grep, for other files read_media.
 
-        First comes a line of facts: which lines of how many, size, encoding, etag for edits, truncated, next cursor.
-        Then the lines, each with its number and a tab; one over 2000 characters is cut, with a cursor for its rest.
+        First come facts (lines, total, size, encoding, etag, truncated, next cursor), then numbered lines; one over
+        2000 characters is cut, with a cursor for its rest.
         """
         paths = [path] if isinstance(path, str) else path
         if not 0 < len(paths) <= FILES:
