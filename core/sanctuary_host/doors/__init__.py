@@ -1,7 +1,7 @@
 """The single doors to what is dangerous, for packs to go through."""
 
 from sanctuary_host.doors.changes import Changes, Held, changing
-from sanctuary_host.doors.etags import etag_of
+from sanctuary_host.doors.etags import etag_of, etag_of_content
 from sanctuary_host.doors.own import NAME as OWN
 from sanctuary_host.doors.trees import PathError, Place, Tree, Trees, check_name, kind_of, shown
 
@@ -16,6 +16,7 @@ __all__ = [
     "changing",
     "check_name",
     "etag_of",
+    "etag_of_content",
     "kind_of",
     "shown",
 ]
