@@ -145,7 +145,7 @@ class Changes:
         status = self._tree.status(source, follow=False)
         with self._tree.parent(source):
             pass
-        self._make_parents(target)
+        self._make_parents(target, is_new=not ours)
         self._steps["move"].append(Step("rename", Spot(source.rstrip("/")), Spot(target.rstrip("/")), status.st_ino))
 
     def put(self, name: str, path: str) -> None:
@@ -211,10 +211,11 @@ class Changes:
             step = Step("refill", spot, Spot(over.path), over.status.st_ino, kept=kept)
         self._steps["replace"].append(step)
 
-    def _make_parents(self, path: str) -> str:
+    def _make_parents(self, path: str, *, is_new: bool = True) -> str:
         """Plan the folders that a path lacks; gives the nearest one that is there."""
         rest, name = split(path.rstrip("/"))
-        check_name(name)
+        if is_new:  # what comes out of the trash keeps the name that it had
+            check_name(name)
         missing: list[str] = []
         while rest not in {".", "/", ""}:
             if rest not in self._folders and not self.exists(rest):

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Final
 
 from sanctuary_host import Folder, Host, SettingsError
-from sanctuary_host.doors import PathError, Tree, Trees
+from sanctuary_host.doors import PathError, Place, Tree, Trees
 
 SETTING: Final = "SANCTUARY_WORKSPACE"
 UNSET: Final = f"no folder is granted; set {SETTING} to /path, or /path:rw to write too, and start again"
@@ -24,6 +24,11 @@ def open_roots(host: Host) -> Trees:
             tree.settle()
     host.on_shutdown(trees.close)
     return trees
+
+
+def told(place: Place, trees: Trees) -> str:
+    """How answers name a place: by its path, with its folder's name before it where there are several."""
+    return str(place) if len(list(trees)) > 1 else place.path
 
 
 def _open(folder: Folder) -> Tree:
