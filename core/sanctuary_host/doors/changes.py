@@ -22,6 +22,8 @@ from sanctuary_host.doors.writing import make, resemble
 
 LIMIT: Final = 32 << 20
 """Bytes of a file that is read to be changed."""
+DEPTH: Final = 500
+"""Folders that one path may lead through, so that other programs can still walk where we have been."""
 ORDER: Final = ("delete", "folder", "move", "replace", "create")
 
 
@@ -216,6 +218,8 @@ class Changes:
         rest, name = split(path.rstrip("/"))
         if is_new:  # what comes out of the trash keeps the name that it had
             check_name(name)
+        if is_new and path.count("/") > DEPTH:
+            raise PathError(f"{shown(path)} is more than {DEPTH} folders deep; choose a shorter path")
         missing: list[str] = []
         while rest not in {".", "/", ""}:
             if rest not in self._folders and not self.exists(rest):
