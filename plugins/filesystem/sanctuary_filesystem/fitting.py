@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from sanctuary_filesystem.hunks import Hunk
 from sanctuary_filesystem.byte_lines import Lines
+from sanctuary_filesystem.hunks import Hunk
 
 NAMED: Final = 3
 """Places that are named where there are several."""

@@ -191,7 +191,7 @@ class Moving:
     def _line(self, tree: Tree, item: Trashed) -> str:
         size = "" if item.size < 0 else f", {item.size:,} bytes"
         time = datetime.fromtimestamp(item.time, UTC).strftime("%Y-%m-%d %H:%MZ")
-        return f"{told(Place(tree, item.path), self.trees)} ({item.kind}{size}, deleted {time})"
+        return f"{told(self.trees, Place(tree, item.path))} ({item.kind}{size}, deleted {time})"
 
 
 def _copy(copier: Copier, changes: Changes, start: Place) -> None:
