@@ -158,7 +158,7 @@ def _calls(ours: Server, theirs: Server, top: Path, rounds: int) -> list[report.
         ),
         (
             "write 1 KB",
-            lambda: ours.call("write_file", path=str(small / "a"), content=text, mode="overwrite"),
+            lambda: ours.call("write_file", path=str(small / "a"), content=text, overwrite=True),
             lambda: theirs.call("write_file", path=str(small / "b"), content=text),
         ),
         (
