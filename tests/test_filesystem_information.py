@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -146,15 +147,17 @@ def test_disk_use_counts_each_file_once_and_follows_no_link(info, folder):
     (folder / "sub" / "deeper" / "big").write_bytes(os.urandom(300_000))
     os.link(folder / "sub" / "deeper" / "big", folder / "sub" / "again")
     (folder / "away").symlink_to("/")
+    Path(os.fsdecode(bytes(folder) + b"/caf\xe9\n")).write_bytes(b"")
     (folder / "round").symlink_to(".")
     with (folder / "sparse").open("wb") as file:
         file.truncate(10 << 30)
     found = info(".", disk_use=True).disk_use
-    assert (found["files"], found["folders"], found["links and others"]) == (3, 2, 2)
+    assert (found["files"], found["folders"], found["links and others"]) == (4, 2, 2)
     assert found["bytes"] == 10_000 + 300_000 + (10 << 30)
     assert 300_000 < found["bytes on disk"] < 1_000_000
     assert list(found["largest"])[:2] == ["sub/", "top"]
     assert found["largest"]["sub/"] >= 300_000
+    assert r"caf\xe9␊" in found["largest"]
     with pytest.raises(ToolError, match="top is a file; disk_use is for folders"):
         info("top", disk_use=True)
 
