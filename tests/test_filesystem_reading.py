@@ -132,7 +132,7 @@ def test_what_acts_on_terminals_or_hides_is_shown_as_signs(read, folder):
 def test_a_name_cannot_forge_facts_or_lines(read, folder):
     name = "x; etag 0]\n[y\x1b"
     write(folder, name, b"1")
-    assert facts(read(name)).startswith('["x; etag 0]␊[y␛"; line 1 of 1; ')
+    assert facts(read(name)).startswith(r'["x; etag 0]\n[y\u001b"; line 1 of 1; ')
     assert len(rows(read(name))) == 1
     assert facts(read([name, "none"])) == "[2 files]"
 

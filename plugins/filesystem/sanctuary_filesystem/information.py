@@ -13,10 +13,10 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from sanctuary_filesystem.comparing import difference_of
+from sanctuary_filesystem.names import plain
 from sanctuary_filesystem.roots import open_roots, told
 from sanctuary_filesystem.texts import read_at
 from sanctuary_filesystem.usage import MOST, Survey
-from sanctuary_filesystem.visible import visible_name
 from sanctuary_host import Host, Recorded, ToolError, Tools, hookimpl, need_worker, progress, tool
 from sanctuary_host.doors import PathError, Place, Trees, etag_of, kind_of
 
@@ -180,7 +180,7 @@ def _use(place: Place, deadline: float) -> dict[str, Any]:
     said: dict[str, Any] = {name: count for name, count in counts.items() if count or name in ALWAYS}
     if not usage.is_whole:
         said[f"truncated after this many entries, of {MOST:,} at most"] = usage.entries
-    return {**said, LARGEST: {visible_name(name): size for size, name in sorted(usage.largest, reverse=True)}}
+    return {**said, LARGEST: {plain(name): size for size, name in sorted(usage.largest, reverse=True)}}
 
 
 def _moment(nanoseconds: int) -> str:
