@@ -70,9 +70,9 @@ class Listing:
         counts = Counter(contents.kinds.values())
         number = len(contents.kinds)
         first = view.before + 1
+        found = ", ".join(_number(counts[kind], kind) for kind in COUNTED if counts[kind])
         head = [
-            f"{told(self._trees, place)}: {', '.join(_number(counts[kind], kind) for kind in COUNTED if counts[kind])}",
-            "" if number else "empty",
+            f"{told(self._trees, place)}: {found or 'empty'}",
             "" if contents.complete else "more than is ever listed",
             "size, changed (UTC), name" if details and number else "",
             f"{first:,}-{view.before + view.shown:,} of {number:,}" if view.position or view.before else "",

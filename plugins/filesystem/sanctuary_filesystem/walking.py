@@ -10,12 +10,10 @@ from typing import Final, Literal, NamedTuple
 
 from sanctuary_filesystem.globs import Glob
 from sanctuary_filesystem.ignores import NAME, Ignores
-from sanctuary_host.doors import PathError, Tree
+from sanctuary_host.doors import OWN, PathError, Tree
 
 Kind = Literal["file", "folder", "link", "other"]
 
-OURS: Final = ".sanctuary"
-"""The folder at the top of a tree that may be written, in which this cluster keeps what is its own."""
 GIT: Final = ".git"
 MOST: Final = 300_000
 """Entries of one folder that are read; their names fill some 35 MB."""
@@ -81,7 +79,7 @@ def contents_of(
                 bound, beyond = MOST, None
             kinds[entry.name] = "file" if entry.is_file(follow_symlinks=False) else _kind(entry)
     if top_of is not None and top_of.writable:
-        kinds.pop(OURS, None)
+        kinds.pop(OWN, None)  # what is ours is nobody's work
     return Contents(kinds, complete)
 
 
@@ -181,17 +179,19 @@ class Walk:
         self.unread += not contents.complete
         return contents.kinds
 
-    def _wanted(self, folder: str, kinds: dict[str, Kind], ignores: Ignores, after: tuple[str, str]) -> list[str]:
+    def _wanted(self, folder: str, kinds: dict[str, Kind], ignores: Ignores, after: tuple[str, str]) -> Iterator[str]:
         """What is wanted in one folder."""
         if after[0] != folder and after[0].startswith(folder):
-            return []  # it was on earlier pages, which ended further down
+            return  # it was on earlier pages, which ended further down
         match, wanted = self._glob.pattern.fullmatch, self._kinds
         if self._glob.by_name:
             names = [name for name, kind in kinds.items() if match(name) and kind in wanted]
         else:
             names = [name for name, kind in kinds.items() if match(folder + name) and kind in wanted]
         last = after[1] if after[0] == folder else ""
-        return [name for name in sorted(names) if name > last and self._is_met(folder, name, kinds[name], ignores)]
+        for name in sorted(names):
+            if name > last and self._is_met(folder, name, kinds[name], ignores):
+                yield name
 
     def _entered(self, folder: str, kinds: dict[str, Kind], ignores: Ignores, after: str) -> list[str]:
         """Those of its folders in which the walk goes on."""
