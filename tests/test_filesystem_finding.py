@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -341,10 +342,10 @@ async def test_found_names_that_are_no_utf8_reach_a_client(work, tmp_path):
 def test_the_search_program_is_killed_and_reaped_when_nobody_reads_on(work):
     make(work, *(f"{number}" for number in range(3000)))
     descriptor = os.open(work, os.O_RDONLY)
-    before = len(os.listdir("/proc/self/fd"))
+    before = len([*Path("/proc/self/fd").iterdir()])
     with running(descriptor, [*PLAIN, "--", "./"]) as output:
         assert output.read(2) == b"./"
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
     with running(descriptor, [*PLAIN, "--", *["./none"] * 500]) as output:
@@ -359,4 +360,4 @@ def test_the_search_program_reads_no_configuration(work, tmp_path, monkeypatch):
     monkeypatch.setenv("RIPGREP_CONFIG_PATH", str(tmp_path / "config"))
     make(work, "a/b")
     assert by_ripgrep(work) == {"a/b"}
-    assert os.path.isabs(PROGRAM)
+    assert Path(PROGRAM).is_absolute()

@@ -233,7 +233,7 @@ def test_a_file_is_said_to_be_no_folder(work):
     os.mkfifo(work / "pipe")
     with pytest.raises(PathError, match=r"^notes\.md is a file, not a folder; see read_file"):
         listing_of(work).list_dir("notes.md")
-    with pytest.raises(PathError, match="^pipe is a named pipe, not a folder"):
+    with pytest.raises(PathError, match=r"^pipe is a named pipe, not a folder"):
         listing_of(work).find_files("*", "pipe")
 
 
@@ -263,7 +263,7 @@ def test_an_absolute_path_within_a_folder_is_the_same_as_one_from_it(work):
 def test_a_name_that_cannot_be_looked_at_any_more_does_not_fail_the_list(work):
     (work / "old").touch()
     os.utime(work / "old", ns=(0, -(2**62)))
-    head, lines = head_and_lines(listing_of(work).list_dir(sort="newest"))
+    _, lines = head_and_lines(listing_of(work).list_dir(sort="newest"))
     assert lines[0].endswith(" old")
 
 
