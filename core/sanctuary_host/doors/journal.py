@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
 from sanctuary_host.doors.beneath import open_beneath, split
-from sanctuary_host.doors.own import NAME, Own, owned, remove
+from sanctuary_host.doors.own import NAME, Own, owned
+from sanctuary_host.doors.removing import remove
 from sanctuary_host.doors.renaming import exchange, rename
 from sanctuary_host.doors.writing import copy, write_over
 
