@@ -213,7 +213,7 @@ def test_a_search_that_takes_too_long_tells_what_it_has_and_goes_on_there(work):
 
 def test_a_long_answer_is_cut_before_its_limit(work):
     deep = "/".join(["d" * 250] * 14)
-    make(work, *(f"{deep}/{number:03}" for number in range(40)))
+    make(work, *(f"{deep}/{number:03}" for number in range(60)))
     search = finder(work)
     for sort in ("name", "newest"):
         answer = search.find_files(limit=2000, sort=sort)
