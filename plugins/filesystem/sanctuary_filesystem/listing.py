@@ -114,7 +114,7 @@ class Listing:
         for entry in page.entries:
             there = f"{top}/{entry.path}" if top else entry.path
             line = f"{named}{plain(there)}{mark(place.tree, there, entry.kind)}"
-            lines.append(f"{facts(entry.status, entry.kind)} {line}" if query.measures else line)
+            lines.append(f"{facts(entry.measures, entry.kind)} {line}" if query.measures else line)
         shown_now, first = len(lines), page.before + 1
         if page.total is None or (page.position is None and not page.before):
             number = f"{shown_now:,} {'more ' if position else ''}found"

@@ -13,6 +13,8 @@ from sanctuary_filesystem.ignores import NAME, Ignores
 from sanctuary_host.doors import OWN, PathError, Tree
 
 Kind = Literal["file", "folder", "link", "other"]
+Measures = tuple[int, int]
+"""Bytes, and when it was changed in nanoseconds since 1970."""
 
 GIT: Final = ".git"
 MOST: Final = 300_000
@@ -39,13 +41,13 @@ class Entry(NamedTuple):
         folder: the path of what it is in, from where the walk began, ending with a slash; empty for that itself.
         name: its name there.
         kind: what it is.
-        status: its size and times, where they were asked for.
+        measures: its size and time, where they were asked for.
     """
 
     folder: str
     name: str
     kind: Kind
-    status: os.stat_result | None
+    measures: Measures | None
 
     @property
     def path(self) -> str:
@@ -133,11 +135,11 @@ class Walk:
         self.unread = 0
         self.stopped: str | None = None
 
-    def entries(self, *, status: bool, after: tuple[str, str] = ("", "")) -> Generator[Entry]:
+    def entries(self, *, measure: bool, after: tuple[str, str] = ("", "")) -> Generator[Entry]:
         """What is wanted, in order.
 
         Args:
-            status: whether sizes and times are needed.
+            measure: whether sizes and times are needed.
             after: folder and name after which to begin, as in `Entry`.
 
         Raises:
@@ -161,8 +163,8 @@ class Walk:
                     if not self._ignored and NAME in kinds:
                         ignores = ignores.within(descriptor, f"{self._top}{folder}")
                     for name in self._wanted(folder, kinds, ignores, after):
-                        found = status_of(descriptor, name) if status else None
-                        if found or not status:
+                        found = measures_of(descriptor, name) if measure else None
+                        if found or not measure:
                             yield Entry(folder, name, kinds[name], found)
             except PathError:
                 if not folder:
@@ -231,9 +233,10 @@ def ignores_above(tree: Tree, path: str) -> Ignores:
     return ignores
 
 
-def status_of(descriptor: int, name: str) -> os.stat_result | None:
-    """Size and times of an entry of an open folder, of a link itself; `None` where it is gone."""
+def measures_of(descriptor: int, name: str) -> Measures | None:
+    """Size and time of an entry of an open folder, of a link itself; `None` where it is gone."""
     try:
-        return os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+        status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
     except OSError:
         return None
+    return status.st_size, status.st_mtime_ns
