@@ -79,7 +79,8 @@ class Matches:
         """The lines, grouped by files, with those around them."""
         page = Page()
         reached = self._start
-        with closing(self._scan.lines([name for name, _ in self._survey.entries])) as files:
+        needed = list(self._needed(limit))
+        with closing(self._scan.lines(needed)) as files:
             for name, descriptor, records in files:
                 sought = list[Wanted]()
                 more = False
@@ -95,10 +96,19 @@ class Matches:
                     page.following = Start(name, last) if last else reached
                     return page
                 reached = Start(name)
-        if self._scan.late or len(self._survey.entries) > limit:
+        if self._scan.late or len(needed) < len(self._survey.entries):
             page.following = reached
         page.changed = page.following is None and not self._start.path and page.files < self._survey.files
         return page
+
+    def _needed(self, limit: int) -> Iterator[bytes]:
+        """Files that have enough lines for a page, and one more."""
+        for name, count in self._survey.entries:
+            yield name
+            if name != self._start.path:
+                limit -= count
+            if limit < 0:
+                return
 
     def _add(self, page: Page, name: bytes, descriptor: int, sought: list[Wanted], before: int, after: int) -> int:
         """Add what there is room for of a file, and tell the last matching line of that; 0 for none."""

@@ -20,22 +20,23 @@ REMEDIES: Final = (
         "exceeds size limit",
         "the pattern is too large once compiled; use smaller repetitions, or \\w* in place of \\w{1,500}",
     ),
-    ('literal "\\n" is not allowed', "the pattern spans lines; set multiline to true, or leave \\n out"),
-    ("literal '\"\\n\"' not allowed", "the pattern spans lines; set multiline to true, or leave \\n out"),
+    ('literal "\\n" is not allowed', "the pattern spans lines; give the option multiline, or leave \\n out"),
+    ("literal '\"\\n\"' not allowed", "the pattern spans lines; give the option multiline, or leave \\n out"),
     ("memory allocation", "this search needs more memory than it may have; narrow it with path, globs or types"),
 )
 SAID: Final = re.compile(r"^error: (.{1,120})", re.MULTILINE)
-NOTHING: Final = ("rg: No files were searched", "Running with --debug")
-"""It warns where all files are filtered out."""
-OF_FILE: Final = re.compile(r"rg: (?:\./|/proc/self/fd/)")
+OF_FILE: Final = ("rg: ./", "rg: /proc/self/fd/")
 TYPE: Final = re.compile(r"unrecognized file type: (.*)")
 GLOB: Final = re.compile(r"error parsing glob '.*': (.{1,80})")
 
 
-def refusal(said: str) -> ToolError | None:
-    """Why it did not search; `None` where it did, even if some files could not be read."""
-    if all(not line or OF_FILE.match(line) or line.startswith(NOTHING) for line in said.splitlines()):
-        return None
+def is_of_file(said: str) -> bool:
+    """Whether what went wrong is that files could not be read: what is wrong with a search is said before all else."""
+    return said.startswith(OF_FILE)
+
+
+def refusal(said: str) -> ToolError:
+    """Why it did not search."""
     for words, sentence in REMEDIES:
         if words in said:
             return ToolError(sentence)
@@ -43,14 +44,9 @@ def refusal(said: str) -> ToolError | None:
         return ToolError(f"one of the globs is none: {glob[1]}")
     if (error := SAID.search(said)) is not None:
         return ToolError(
-            f"the pattern is no regular expression: {error[1]}; set literal to true to find it as it stands"
+            f"the pattern is no regular expression: {error[1]}; with the option literal it is taken as it stands"
         )
     return ToolError("the search program refuses this search; simplify the pattern")
-
-
-def unread(said: str) -> bool:
-    """Whether some files could not be read."""
-    return bool(said) and not said.startswith(NOTHING)
 
 
 def unknown_type(said: str) -> str | None:
