@@ -11,19 +11,20 @@ from sanctuary_host import ToolError
 from sanctuary_host.doors import shown
 
 REMEDIES: Final = (
+    ("backreferences are not", "the pattern has a back-reference, which this engine lacks; write the alternatives out"),
     (
-        "look-around",
+        "look-around, including",
         "the pattern has look-around, which this engine lacks; match more, and leave out what does not fit",
     ),
-    ("backreferences", "the pattern has a back-reference, which this engine lacks; write the alternatives out"),
     (
         "exceeds size limit",
         "the pattern is too large once compiled; use smaller repetitions, or \\w* in place of \\w{1,500}",
     ),
-    ('literal "\\n" is not allowed', "the pattern spans lines; give the option multiline, or leave \\n out"),
-    ("literal '\"\\n\"' not allowed", "the pattern spans lines; give the option multiline, or leave \\n out"),
+    ("is not allowed in a regex", "the pattern names a line end; give the option multiline, or leave it out"),
+    ('contains "\\0"', "NUL is in no file that is searched as text; leave it out of the pattern"),
     ("memory allocation", "this search needs more memory than it may have; narrow it with path, globs or types"),
 )
+"""What stands in its words, and what is said instead."""
 SAID: Final = re.compile(r"^error: (.{1,120})", re.MULTILINE)
 OF_FILE: Final = ("rg: ./", "rg: /proc/self/fd/")
 TYPE: Final = re.compile(r"unrecognized file type: (.*)")
@@ -46,7 +47,7 @@ def refusal(said: str) -> ToolError:
         return ToolError(
             f"the pattern is no regular expression: {error[1]}; with the option literal it is taken as it stands"
         )
-    return ToolError("the search program refuses this search; simplify the pattern")
+    return ToolError("the search program cannot take this pattern; simplify it")
 
 
 def unknown_type(said: str) -> str | None:

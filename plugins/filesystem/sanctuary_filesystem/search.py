@@ -104,7 +104,7 @@ def _argument(text: str, what: str) -> str:
     if not 0 < len(text) <= PATTERN:
         raise ToolError(f"the {what} has {len(text):,} characters; give 1 to {PATTERN:,}")
     if "\0" in text or any("\ud800" <= one <= "\udfff" for one in text):
-        raise ToolError(f"the {what} holds a character that cannot be passed on; in a pattern write \\x00 for NUL")
+        raise ToolError(f"the {what} holds a character that no text has; leave it out")
     return text
 
 
