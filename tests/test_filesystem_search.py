@@ -182,10 +182,8 @@ def test_what_cannot_be_searched_is_refused_with_the_remedy_and_no_echo(grep, in
 
 def test_where_nothing_is_found_the_answer_says_what_was_searched(grep, inside):
     write(inside, a_py="x", b_py="x", c_md="x")
-    assert grep("y", globs=("*.py",)).startswith(
-        "[no match in 2 files searched; case matters without the option ignore_case;"
-    )
-    assert grep("y", types=("rust",)).startswith("[no match in 0 files searched;")
+    assert grep("y", globs=("*.py",)).startswith("[no match in 2 files; case matters without the option ignore_case;")
+    assert grep("y", types=("rust",)).startswith("[no match in 0 files;")
 
 
 def test_each_encoding_is_searched_and_shown_as_text(grep, inside):
@@ -225,7 +223,7 @@ def test_names_cannot_pose_as_what_the_program_says(grep, inside):
         (inside / link).symlink_to("nowhere")
     write(inside, **{"regex parse error:\nerror: nothing": "hit\n"})
     assert grep("hit").startswith("[3 matching lines in 3 files]")
-    assert grep("miss").startswith("[no match in 3 files searched")
+    assert grep("miss").startswith("[no match in 3 files;")
 
 
 def test_a_line_of_30_mb_is_cut_around_its_match_with_the_column(grep, inside):
@@ -233,9 +231,10 @@ def test_a_line_of_30_mb_is_cut_around_its_match_with_the_column(grep, inside):
     first, second = grep("needle").splitlines()[2:]
     assert first.startswith("1: …aaaa")
     assert "aaä needlebbb" in first
-    assert first.endswith("…  [match at column 29999994]".replace("  ", " "))
+    assert first.endswith("… [match at column 29999994]")
     assert len(first) < 600
     assert second == "2: next needle"
+    assert "1: " + "a" * 400 + "…" in grep("a").splitlines()
     (inside / "all").write_bytes(b"\xc3\xa9" * 1_000_000)
     assert grep("é", "all").splitlines()[2] == "1: " + "é" * 200 + "…"
 

@@ -6,13 +6,15 @@ import os
 import re
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
+from threading import Thread
 from typing import Final, Self
 
 from sanctuary_filesystem.cursors import Position
+from sanctuary_filesystem.excerpts import parts_of
 from sanctuary_filesystem.globs import Glob
 from sanctuary_filesystem.refusals import is_of_file, no_such_type, refusal, unknown_type
 from sanctuary_filesystem.ripgrep import CHUNK, Output, running
@@ -26,9 +28,13 @@ AT_ONCE: Final = 64
 """Files that are open at once, of the 256 that a worker may have."""
 SECONDS: Final = 22.0
 """Time for a search, so that what was found until then is still told within the tool's deadline."""
+OVERLAP: Final = 4096
+"""Bytes that two parts of a long line share, so that a match at their border is in one of them."""
+NUMBERS: Final = ("--line-number", "--no-heading", "--max-columns=1", "--threads=1")
+"""Options by which lines are numbered, file after file, and left out where they have more than a byte."""
 PARTIAL: Final = 2
 """How the program ends where it could not do all, or nothing at all."""
-RECORD: Final = re.compile(rb"/proc/self/fd/(\d+)\0(\d+):(\d+):[^\n]*\n")
+RECORD: Final = re.compile(rb"/proc/self/fd/(\d+)\0(\d+):(?:(\d+):)?[^\n]*\n")
 NAME: Final = re.compile(r"(?!\*+$)[^\[\\{}:]+|[^\[\\{}:/]*\{[^\[\\{}:/]+\}[^\[\\{}:/]*")
 """A glob of names that means the same to ripgrep."""
 SEARCHED: Final = re.compile(rb"^(\d+) files searched$", re.MULTILINE)
@@ -76,11 +82,11 @@ class Request:
     def inspecting(self, descriptors: Sequence[int], *words: str) -> list[str]:
         """Arguments that look at open files, one after the other."""
         paths = [f"/proc/self/fd/{descriptor}" for descriptor in descriptors]
-        return ["--with-filename", "--null", "--text", "--no-mmap", *words, *self._sought(), *paths]
+        return ["--with-filename", "--null", "--text", "--no-mmap", *self._sought(*words), *paths]
 
-    def _sought(self) -> list[str]:
+    def _sought(self, *words: str) -> list[str]:
         limits = (f"--regex-size-limit={COMPILED}", f"--dfa-size-limit={COMPILED}")
-        return ["--color=never", *limits, *self.options, f"--regexp={self.pattern}", "--"]
+        return ["--color=never", *limits, *self.options, *words, f"--regexp={self.pattern}", "--"]
 
     def passes(self, path: str) -> bool:
         """Whether a file that was looked at is wanted."""
@@ -202,14 +208,42 @@ class Scan:
                 counted = {int(path.rpartition(b"/")[2]): count for path, count in entries}
             yield from ((name, counted[descriptor]) for descriptor, name in opened.items() if descriptor in counted)
 
-    def lines(self, names: Sequence[bytes]) -> Generator[tuple[bytes, int, Iterator[tuple[int, int]]]]:
-        """File after file: the name, a descriptor, and each line that matches with the column of its match."""
+    def lines(self, names: Sequence[bytes]) -> Generator[tuple[bytes, int, Iterator[int]]]:
+        """File after file: the name, a descriptor, and the numbers of the lines that match."""
         for opened in self._opened(names):
             # Of a line no more than a byte is told: it is read from the file that the door opened.
-            words = ("--line-number", "--column", "--no-heading", "--max-columns=1", "--threads=1")
-            with self._inspecting(opened, *words) as output:
+            with self._inspecting(opened, *NUMBERS) as output:
                 for descriptor, records in groupby(_records(output), key=itemgetter(0)):
-                    yield opened[descriptor], descriptor, ((line, column) for _, line, column in records)
+                    yield opened[descriptor], descriptor, (line for _, line, _ in records)
+
+    def columns(self, descriptor: int, numbers: Sequence[int]) -> dict[int, int]:
+        """The columns of the first matches in some lines of an open file; that of a match that is long may be missing.
+
+        ripgrep notes all matches of a line, and one in a line of 30 MB could be each of its bytes: it is given the
+        lines in parts.
+        """
+        found = dict[int, int]()
+        places = list[tuple[int, int]]()
+        reading, writing = os.pipe()
+        feeder = Thread(target=_feed, args=(descriptor, numbers, writing, places))
+        arguments = self._request.inspecting([reading], *NUMBERS, "--column", "--encoding=none", "--no-multiline")
+        try:
+            with (
+                self._tree.folder(".") as top,
+                running(top, arguments, descriptors=[reading], seconds=self._left) as output,
+            ):
+                feeder.start()
+                for _, part, column in _records(output):
+                    number, offset = places[part - 1]
+                    found.setdefault(number, offset + column)
+                self.late = self.late or output.late
+        finally:
+            os.close(reading)  # the feeder stops where nobody reads any more
+            if feeder.ident is None:
+                os.close(writing)
+            else:
+                feeder.join()
+        return found
 
     def _opened(self, names: Sequence[bytes]) -> Iterator[dict[int, bytes]]:
         """Files as the door opens them, some at a time, by descriptor; those that it does not open are left out."""
@@ -301,12 +335,22 @@ def _names(output: Output) -> Iterator[bytes]:
             yield piece.removeprefix(b"./")
 
 
+def _feed(descriptor: int, numbers: Sequence[int], writing: int, places: list[tuple[int, int]]) -> None:
+    """Write lines in parts, each of which overlaps the one before, and note where each of them begins."""
+    before = b""
+    with suppress(BrokenPipeError), os.fdopen(writing, "wb", buffering=0) as pipe:
+        for number, offset, part, last in parts_of(descriptor, numbers):
+            places.append((number, offset - len(before)))
+            pipe.write(before + part + b"\n")
+            before = b"" if last else (before + part)[-OVERLAP:]
+
+
 def _records(output: Output) -> Iterator[tuple[int, int, int]]:
-    """Descriptor, line and column of each line that matches."""
+    """Descriptor, line and, where it is told, column of each line that matches."""
     rest = b""
     while block := output.read1(CHUNK):
         rest += block
         end = rest.rfind(b"\n") + 1
         for found in RECORD.finditer(rest, 0, end):
-            yield int(found[1]), int(found[2]), int(found[3])
+            yield int(found[1]), int(found[2]), int(found[3] or 0)
         rest = rest[end:]

@@ -80,7 +80,7 @@ class Search:
         facts = list(_facts(page, survey, what, start, counted=mode != "files", late=scan.late))
         if page.following is not None:
             facts.append(f'truncated, next cursor "{cursor_of(query, page.following.position)}"')
-        elif not page.files:
+        elif not page.files and not scan.late:
             facts += _hints(request, options)
         return "\n".join([f"[{'; '.join(facts)}]", *page.text])
 
@@ -131,8 +131,11 @@ def _facts(page: Page, survey: Survey, what: str, start: Start, *, counted: bool
     lines = f"{page.lines:,} matching line{'s' * (page.lines != 1)} in " if counted else ""
     if not survey.complete:
         yield f"truncated: stopped before all was searched; {lines}{shown}; narrow it with path, globs or types"
+    elif late and not page.files:
+        yield f"truncated: {survey.files:,} files match, and none could be shown in time; narrow it with path or globs"
+        return
     elif not page.files:
-        searched = "" if survey.searched is None else f" in {survey.searched:,} files searched"
+        searched = "" if survey.searched is None else f" in {survey.searched:,} file{'s' * (survey.searched != 1)}"
         yield f"no match{searched}" if start == Start() else "no more matches"
     elif start == Start() and page.following is None:
         yield f"{lines}{shown}" if counted else f"{shown} with matches"
