@@ -105,6 +105,8 @@ class Tree:
         rest, last = split(path.rstrip("/"))
         if last in {"", ".", ".."}:
             raise PathError(f"{shown(path)} names no file in a folder; write its name at the end")
+        if "\0" in last:
+            raise self.failure(path, OSError(errno.EINVAL, ""))
         with self.folder(rest) as descriptor:
             yield descriptor, last
 
