@@ -27,8 +27,9 @@ def open_roots(host: Host) -> Trees:
 
 
 def told(place: Place, trees: Trees) -> str:
-    """How answers name a place: by its path, with its folder's name before it where there are several."""
-    return str(place) if len(list(trees)) > 1 else place.path
+    """How answers name a place: by its path on one line, with its folder's name before it where there are several."""
+    path = str(place) if len(list(trees)) > 1 else place.path
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in path)
 
 
 def _open(folder: Folder) -> Tree:
