@@ -1,7 +1,7 @@
 """The single doors to what is dangerous, for packs to go through."""
 
 from sanctuary_host.doors.changes import Changes, Held, changing
-from sanctuary_host.doors.etags import etag_of
+from sanctuary_host.doors.etags import etag_of, etag_of_content
 from sanctuary_host.doors.own import NAME as OWN
 from sanctuary_host.doors.trash import Trashed, discard, find, purge, restore, trashed
 from sanctuary_host.doors.trees import PathError, Place, Tree, Trees, check_name, kind_of, shown
@@ -19,6 +19,7 @@ __all__ = [
     "check_name",
     "discard",
     "etag_of",
+    "etag_of_content",
     "find",
     "kind_of",
     "purge",

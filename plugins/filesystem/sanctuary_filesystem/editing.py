@@ -86,7 +86,7 @@ class Editing:
                 held = _read(changes, place.path, etag)
             elif changes.exists(place.path):
                 raise ToolError(
-                    f"there is something at {told(place, self.trees)} already; to replace it give its etag (read_file "
+                    f"there is something at {told(self.trees, place)} already; to replace it give its etag (read_file "
                     "shows it) or set overwrite, to change parts of it use edit_file"
                 )
             form = form_of(held.content) if held is not None and keep else None
@@ -95,7 +95,7 @@ class Editing:
         if held is not None:
             notes += _links(held)
         etag = _etag(place.tree, place.path, written, notes)
-        return Written(told(place, self.trees), len(written), etag, held is None, "; ".join(notes))
+        return Written(told(self.trees, place), len(written), etag, held is None, "; ".join(notes))
 
     @tool(open_world=False, timeout=30, memory=128)
     def edit_file(
@@ -112,7 +112,7 @@ class Editing:
             held = _read(changes, place.path, etag)
             form = form_of(held.content)
             if form is None:
-                raise ToolError(f"{told(place, self.trees)} is no text, and edit_file edits text only")
+                raise ToolError(f"{told(self.trees, place)} is no text, and edit_file edits text only")
             result = replaced(held.content, form, edits)
             diff = diff_of(held.content, result.content, result.changes, form)
             is_same = result.content == held.content
@@ -124,7 +124,7 @@ class Editing:
             notes.insert(0, "dry run, nothing was changed")
         else:
             etag = held.etag if is_same else _etag(place.tree, place.path, result.content, notes)
-        return Edited(told(place, self.trees), result.replacements, etag, diff, "; ".join(notes))
+        return Edited(told(self.trees, place), result.replacements, etag, diff, "; ".join(notes))
 
 
 def _read(changes: Changes, path: str, etag: str) -> Held:

@@ -102,7 +102,7 @@ class Moving:
         if not copy and start.tree is not end.tree:
             notes.append(self._remove_source(start, copier))
         identity = replaced.id if replaced else ""
-        return Moved(told(end, self.trees), identity, "; ".join(filter(None, notes)))
+        return Moved(told(self.trees, end), identity, "; ".join(filter(None, notes)))
 
     @tool(open_world=False, timeout=TIMEOUT, memory=64)
     def delete_path(
@@ -153,19 +153,19 @@ class Moving:
         known = (status.st_dev, status.st_ino)
         if known in end.tree.around(end.path):
             raise ToolError(
-                f"{told(end, self.trees)} lies in {told(start, self.trees)}; a folder cannot go into itself"
+                f"{told(self.trees, end)} lies in {told(self.trees, start)}; a folder cannot go into itself"
             )
         if not changes.exists(end.path):
             return None
         there = end.tree.status(end.path, follow=False)
-        name = told(end, self.trees)
+        name = told(self.trees, end)
         if (there.st_dev, there.st_ino) == known:
-            raise ToolError(f"{name} and {told(start, self.trees)} are the same; nothing was changed")
+            raise ToolError(f"{name} and {told(self.trees, start)} are the same; nothing was changed")
         if not overwrite:
             inside = f"; to put it inside, write {name.rstrip('/')}/NAME" if stat.S_ISDIR(there.st_mode) else ""
             raise ToolError(f"there is {kind_of(there.st_mode)} at {name} already{inside}, or set overwrite")
         if (there.st_dev, there.st_ino) in start.tree.around(start.path):
-            raise ToolError(f"{name} holds {told(start, self.trees)}, and so cannot be replaced by it")
+            raise ToolError(f"{name} holds {told(self.trees, start)}, and so cannot be replaced by it")
         return discard(end.tree, changes, end.path)
 
     def _remove_source(self, start: Place, copier: Copier) -> str:
@@ -173,14 +173,14 @@ class Moving:
         try:
             with start.tree.parent(start.path) as (folder, name):
                 if digest_of(folder, name) != copier.digest:
-                    return f"{told(start, self.trees)} was changed meanwhile, and so was not removed"
+                    return f"{told(self.trees, start)} was changed meanwhile, and so was not removed"
             with changing(start.tree) as changes:
                 item = discard(start.tree, changes, start.path)
             with changing(start.tree):
                 purge(start.tree, [item])
         except (ToolError, OSError) as error:
             why = error if isinstance(error, ToolError) else "it cannot be read"
-            return f"it was copied, but {told(start, self.trees)} was not wholly removed: {why}"
+            return f"it was copied, but {told(self.trees, start)} was not wholly removed: {why}"
         return ""
 
     def _told(self, tree: Tree, done: str, items: Sequence[Trashed]) -> Deleted:
@@ -190,7 +190,7 @@ class Moving:
     def _line(self, tree: Tree, item: Trashed) -> str:
         size = "" if item.size < 0 else f", {item.size:,} bytes"
         time = datetime.fromtimestamp(item.time, UTC).strftime("%Y-%m-%d %H:%MZ")
-        return f"{told(Place(tree, item.path), self.trees)} ({item.kind}{size}, deleted {time})"
+        return f"{told(self.trees, Place(tree, item.path))} ({item.kind}{size}, deleted {time})"
 
 
 def _copy(copier: Copier, changes: Changes, start: Place) -> None:
