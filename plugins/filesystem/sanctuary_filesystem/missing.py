@@ -16,6 +16,7 @@ from typing import Final
 from sanctuary_filesystem.bounds import Bytes, Lines
 from sanctuary_filesystem.forms import Form
 from sanctuary_filesystem.matching import Sought
+from sanctuary_filesystem.visible import visible_line
 from sanctuary_host import ToolError
 
 WORD: Final = re.compile(r"\w{2,}|[^\w\s]+")
@@ -282,4 +283,4 @@ def _compared(ours: Sequence[str], theirs: Sequence[str], *, visible: bool) -> l
 def _legible(line: str, *, visible: bool = False) -> str:
     if visible:
         line = line.replace("\t", "→").replace(" ", "·")
-    return "".join(one if one.isprintable() or one == "\t" else one.encode("unicode_escape").decode() for one in line)
+    return visible_line(line)

@@ -11,6 +11,7 @@ from sanctuary_filesystem.bounds import Bytes, Lines
 from sanctuary_filesystem.forms import Form
 from sanctuary_filesystem.matching import Span
 from sanctuary_filesystem.replacing import Change
+from sanctuary_filesystem.visible import visible_line
 
 CONTEXT: Final = 3
 """Lines around a change."""
@@ -60,9 +61,8 @@ def diff_of(before: Bytes, after: Bytes, changes: Sequence[Change], form: Form) 
 
 
 def legible(text: str) -> str:
-    """A line as it can be shown: what cannot be seen is escaped, and what is too long is cut."""
-    cut = text if len(text) <= LONG else f"{text[: LONG - 1]}…"
-    return "".join(one if one.isprintable() or one == "\t" else one.encode("unicode_escape").decode() for one in cut)
+    """A line as it can be shown: what cannot be seen has signs, and what is too long is cut."""
+    return visible_line(text if len(text) <= LONG else f"{text[: LONG - 1]}…")
 
 
 def decoded(content: Bytes, form: Form) -> str:
