@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from sanctuary_filesystem.hunks import Hunk
 from sanctuary_filesystem.byte_lines import Lines
+from sanctuary_filesystem.hunks import Hunk
 from sanctuary_host import ToolError
 
 NAMED: Final = 3
