@@ -90,10 +90,12 @@ class View:
         """All of it, by name, where it is short and nothing in it has to be escaped; as quick as can be."""
         kinds = self._kinds
         self.shown = len(kinds)
-        lines = [f"{name}/" for name in sorted(name for name in kinds if kinds[name] == "folder")]
-        for name in sorted(name for name in kinds if kinds[name] != "folder"):
-            lines.append(name if kinds[name] == "file" else self._line(name))
-        return lines
+        folders = sorted(name for name in kinds if kinds[name] == "folder")
+        others = sorted(name for name in kinds if kinds[name] != "folder")
+        return [
+            *(f"{name}/" for name in folders),
+            *(name if kinds[name] == "file" else self._line(name) for name in others),
+        ]
 
     def _ranked(self, after: tuple[str | int, ...]) -> Iterator[tuple[int, str]]:
         """What is on later pages, each with what it is ordered by."""
