@@ -66,6 +66,7 @@ class Changes:
         self._steps: dict[str, list[Step]] = {kind: [] for kind in ORDER}
         self._folders: set[str] = set()
         self._held: list[Held] = []
+        self._token = os.urandom(6).hex()  # so that no name is one of what an earlier process left
         self._number = 0
         self.staging = own.work
 
@@ -201,7 +202,7 @@ class Changes:
         with self._tree.file(over.path) as model, self._within(spot) as (folder, name):
             is_alike = resemble(folder, name, model, mode)
         self._held.append(over)
-        kept = f"{self._number}.kept"
+        kept = f"{self._token}.{self._number}.kept"
         if is_alike:
             step = Step("exchange", spot, Spot(over.path), inode, over.status.st_ino, kept)
         elif over.status.st_nlink > 1 or mode != before:
@@ -238,11 +239,11 @@ class Changes:
     def _spare(self, folder: str, *, for_new: bool = False) -> Spot:
         """Where something may be before, or after, it is in a folder: in work, or there if that makes a difference."""
         self._number += 1
-        name = str(self._number)
+        name = f"{self._token}.{self._number}"
         status = self._tree.status(folder)
         if status.st_dev == os.fstat(self._own.work).st_dev and not (for_new and _hands_on(self._tree, folder, status)):
             return Spot(name, work=True)
-        path = f"{folder}/{BEGUN}{os.urandom(6).hex()}"
+        path = f"{folder}/{BEGUN}{name}"
         self._own.begin_elsewhere(path)
         return Spot(path)
 
