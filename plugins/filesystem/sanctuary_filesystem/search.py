@@ -34,7 +34,7 @@ class Search:
     def __init__(self, trees: Trees) -> None:
         self._trees = trees
 
-    @tool(read_only=True, open_world=False, timeout=30, memory=64)
+    @tool(read_only=True, open_world=False, timeout=30, memory=128)  # of which rg fills half for 200,000 files
     def grep(
         self,
         pattern: Annotated[str, Field(description="Rust regex")],
