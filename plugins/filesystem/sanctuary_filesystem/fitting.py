@@ -137,7 +137,7 @@ class Fitting:
         for low in (self._frozen, 0) if self._frozen else (0,):
             is_behind = low < self._frozen  # a hunk that is out of order, which must be the only one there
             for form, loosely in itertools.product(forms, (False, True)):
-                attempt = _Try(form, loosely=loosely, sure=guess is None or is_behind, anchored=True)
+                attempt = _Try(form, loosely=loosely, sure=guess is None or is_behind, anchored=not is_behind)
                 found = self._search(attempt, guess, low)
                 if found and not (is_behind and isinstance(found, Misfit)):
                     return found
