@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from sanctuary_filesystem.hunks import Hunk
-from sanctuary_filesystem.lines import Lines
+from sanctuary_filesystem.byte_lines import Lines
 from sanctuary_host import ToolError
 
 NAMED: Final = 3

@@ -1,111 +1,105 @@
-"""The lines of a file's bytes, found where they are asked for: no list of them is made, however many there are."""
+"""How entries of folders are shown, one a line, and how sizes and times are asked for."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-STEP: Final = 64
-"""Every how many lines a place is remembered."""
-NEAR: Final = 1 << 16
-"""Bytes that are looked through first, where something is looked for backwards."""
+from sanctuary_filesystem.names import NOTE
+from sanctuary_filesystem.walking import Kind, Measures
+from sanctuary_host import ToolError
+from sanctuary_host.doors import PathError, Tree, kind_of
+
+LONGEST: Final = 100_000
+"""Characters of one page, which ends early rather than hold more."""
+UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+AGO: Final = re.compile(r"(\d{1,9}) ?([smhdw])(?: ago)?")
+SIZE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,3})?) ?([kMGT])?(?:i?B)?", re.IGNORECASE)
+Range = tuple[int | None, int | None]
+"""From and to, `None` where there is no bound."""
 
 
-class Lines:
-    """Bytes as lines, which LF ends.
+def mark(tree: Tree, path: str, kind: Kind) -> str:
+    """What stands behind a name: a slash, or in brackets what it is and whether it leads somewhere.
 
     Args:
-        data: the bytes.
-
-    Attributes:
-        data: the bytes.
-        total: how many lines there are; what follows the last LF is one too.
-        looked: how many bytes were looked through for lines.
+        tree: where it is.
+        path: of it there.
+        kind: what it was when its folder was read.
     """
+    if kind == "folder":
+        return "/"
+    if kind == "file":
+        return ""
+    try:
+        found = kind_of(tree.status(path, follow=kind == "link").st_mode)
+    except PathError:
+        return " (link to nothing in here)" if kind == "link" else " (special)"
+    return f" (link to {found})" if kind == "link" else f" ({found})"
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.total = data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
-        self.looked = 0
-        self._known = [0]
 
-    def offset(self, line: int) -> int:
-        """Where a line begins, counted from 0; the end of all where there is no such line."""
-        if line >= self.total:
-            return len(self.data)
-        line = max(line, 0)
-        while len(self._known) <= line // STEP:
-            self._known.append(self._after(self._known[-1], STEP))
-        return self._after(self._known[line // STEP], line % STEP)
+def facts(measures: Measures | None, kind: Kind) -> str:
+    """Size in bytes and time of the last change in UTC, in columns."""
+    if measures is None:
+        return f"{'?':>13} {'?':19}"
+    size = f"{measures[0]:,}" if kind == "file" else "-"
+    return f"{size:>13} {moment(measures[1])}"
 
-    def line(self, offset: int) -> int:
-        """The line, counted from 0, that a byte is in."""
-        while self._known[-1] < offset and len(self._known) * STEP < self.total:
-            self._known.append(self._after(self._known[-1], STEP))
-        place = bisect_right(self._known, offset) - 1
-        return place * STEP + self.data.count(b"\n", self._known[place], offset)
 
-    def end(self, offset: int) -> int:
-        """Where the line ends that begins at an offset, its LF included."""
-        return self.data.find(b"\n", offset) + 1 or len(self.data)
+def moment(nanoseconds: int) -> str:
+    """A time in UTC, to the second; seconds since 1970 where it is in no year that a calendar has."""
+    try:
+        return f"{datetime.fromtimestamp(nanoseconds // 10**9, UTC):%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError, OSError):
+        return f"@{nanoseconds // 10**9}"
 
-    def between(self, first: int, last: int) -> list[bytes]:
-        """Lines from one to before another."""
-        return self.data[self.offset(first) : self.offset(last)].splitlines(keepends=True)
 
-    def _after(self, offset: int, lines: int) -> int:
-        for _ in range(lines):
-            offset = self.data.find(b"\n", offset) + 1
-        return offset
+def read_range(text: str, read: Callable[[str], int]) -> Range:
+    """Both ends of `from..to`, either of which may be left out; without the dots it is the first.
 
-    def begins(self, text: bytes, line: int, *, at_end: bool) -> bool:
-        """Whether whole lines stand at a line."""
-        if line < 0 or line > self.total or not text:
-            return False
-        offset = self.offset(line)
-        return self.data.startswith(text, offset) and (not at_end or offset + len(text) == len(self.data))
+    Raises:
+        ToolError: an end cannot be read.
+    """
+    low, _, high = (part.strip() for part in text.partition(".."))
+    return read(low) if low else None, read(high) if high else None
 
-    def places(self, text: bytes, low: int = 0, *, at_end: bool = False) -> Iterator[int]:
-        """The lines, from `low` on, at which whole lines stand.
 
-        Args:
-            text: the lines; their last one ends with LF, or is the last one of the file.
-            low: a line.
-            at_end: whether they must be the last ones.
-        """
-        if at_end:
-            line = self.total - text.count(b"\n") - (not text.endswith(b"\n"))
-            if line >= low and self.begins(text, line, at_end=True):
-                yield line
-            return
-        if self.begins(text, low, at_end=False):
-            yield low
-        at = self.offset(low)
-        while (offset := self.data.find(b"\n" + text, at) + 1) > 0:
-            self.looked += offset - at
-            at = offset
-            yield self.line(at)
-        self.looked += len(self.data) - at
+def read_moment(text: str) -> int:
+    """Nanoseconds since 1970 of `3d`, `12h`, or a date with or without a time, in UTC where it names no zone.
 
-    def nearest(self, text: bytes, guess: int, low: int, *, at_end: bool) -> int | None:
-        """The line, from `low` on, at which whole lines stand and which is nearest to a guess; the later one of two."""
-        guess = min(max(guess, low), self.total)
-        if at_end:
-            return next(self.places(text, low, at_end=True), None)
-        if self.begins(text, guess, at_end=False):
-            return guess
-        after = next(self.places(text, guess), None)
-        floor = low if after is None else max(low, 2 * guess - after + 1)
-        if floor >= guess:
-            return after
-        first, last = self.offset(floor), self.offset(guess)
-        for start in dict.fromkeys((max(first, last - NEAR), first)):
-            # Read from behind, for rfind() takes time that grows with the product of both lengths, and find() does not.
-            behind = (b"\n" + text)[::-1]
-            self.looked += last - start
-            end = min(last - 1 + len(text), len(self.data))
-            place = self.data[max(start - 1, 0) : end][::-1].find(behind)
-            if place >= 0:
-                return self.line(end - place - len(text))
-        return 0 if floor == 0 and self.data.startswith(text) else after
+    Raises:
+        ToolError: it is none of these.
+    """
+    try:
+        if ago := AGO.fullmatch(text):
+            at = datetime.now(UTC) - timedelta(seconds=int(ago[1]) * UNITS[ago[2]])
+        else:
+            at = datetime.fromisoformat(text)
+            at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+    except (ValueError, OverflowError):
+        raise ToolError(
+            "changed: this is no time; write 30m, 12h, 3d or 2w for ago, 2026-11-23 or 2026-11-23T09:30 (UTC), "
+            "with .. in front for before"
+        ) from None
+
+
+def read_size(text: str) -> int:
+    """Bytes of `500`, `10k`, `1.5M`, `2G`; the units are powers of 1024.
+
+    Raises:
+        ToolError: it is none of these.
+    """
+    found = SIZE.fullmatch(text)
+    if not found:
+        raise ToolError("size: this is none; write 500, 10k, 1.5M or 2G, with .. in front for at most, as in 10k..2M")
+    return int(float(found[1]) * 1024 ** " kmgt".index((found[2] or " ").lower()))
+
+
+def answer(head: Iterable[str], lines: Iterable[str]) -> str:
+    """The facts in brackets, the lines, and how to read those that hold escapes."""
+    facts_line = f"[{'; '.join(part for part in head if part)}]"
+    shown = list(lines)
+    return "\n".join([facts_line, *shown, *([f"({NOTE})"] if any("\\" in line for line in shown) else [])])

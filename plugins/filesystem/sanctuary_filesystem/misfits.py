@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from sanctuary_filesystem.byte_lines import Lines
 from sanctuary_filesystem.fitting import NAMED, Fitting, Misfit
 from sanctuary_filesystem.hunks import Hunk
-from sanctuary_filesystem.lines import Lines
 
 ANCHORS: Final = 8
 """Lines of a hunk, the longest ones, by which places are found that are like it."""

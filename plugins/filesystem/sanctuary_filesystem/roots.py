@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final
 
+from sanctuary_filesystem.names import plain
 from sanctuary_host import Folder, Host, SettingsError
 from sanctuary_host.doors import PathError, Place, Tree, Trees
 
@@ -20,6 +21,7 @@ def open_roots(host: Host) -> Trees:
     """
     trees = Trees([_open(folder) for folder in host.folders(SETTING)], none=UNSET)
     for tree in trees:
+        host.keep_open(tree.top)
         with suppress(PathError):  # which callers are told, and can be put right without a new start
             tree.settle()
     host.on_shutdown(trees.close)
@@ -27,8 +29,8 @@ def open_roots(host: Host) -> Trees:
 
 
 def told(trees: Trees, place: Place) -> str:
-    """How an answer names a place: by its path, with the folder's name in front where there are several."""
-    path = place.path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """How an answer names a place: its path, on one line, with the folder's name where there are several."""
+    path = plain(place.path)
     return path if len(list(trees)) == 1 else f"{place.tree.name}:{path}"
 
 
