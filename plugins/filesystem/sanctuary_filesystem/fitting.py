@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from sanctuary_filesystem.hunks import Hunk
 from sanctuary_filesystem.byte_lines import Lines
+from sanctuary_filesystem.hunks import Hunk
 from sanctuary_host import ToolError
 
 NAMED: Final = 3
@@ -144,11 +144,12 @@ class Fitting:
         if (there := self._is_done(forms, guess)) is not None:
             return Misfit(hunk, "done", (there,))
         for fuzz in range(1, self.fuzz + 1):
-            for cut in dict.fromkeys([(0, 0) if fuzz == 1 else _cut(hunk, fuzz), _cut(hunk, fuzz)]):
-                for form, loosely in itertools.product(forms, (False, True)):
-                    attempt = _Try(form, loosely=loosely, sure=True, cut=cut, fuzz=fuzz)
-                    if found := self._search(attempt, guess, self._frozen):
-                        return found
+            # First still at the start or end of the file, if that is where it was made; then there is no such bound.
+            ways = [(True, _cut(hunk, fuzz)), *([(False, (0, 0))] if fuzz == 1 else []), (False, _cut(hunk, fuzz))]
+            for (anchored, cut), form, loosely in itertools.product(ways, forms, (False, True)):
+                attempt = _Try(form, loosely=loosely, sure=True, anchored=anchored, cut=cut, fuzz=fuzz)
+                if (not anchored or attempt.is_bound) and (found := self._search(attempt, guess, self._frozen)):
+                    return found
         return Misfit(hunk, "nowhere", (guess if guess is not None else self._frozen,))
 
     def _put(self, hunk: Hunk) -> Fit | Misfit:
@@ -290,6 +291,11 @@ class _Try:
     def is_even(self) -> bool:
         """Whether all lines end alike, so that their ends are no part of the change."""
         return len({line.endswith(b"\r\n") for line in self.hunk.lines if line.endswith(b"\n")}) < 2
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it must be at the start or the end of the file."""
+        return self.is_at_start or self.at_end
 
     @property
     def is_at_start(self) -> bool:
