@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sanctuary_host import ToolError, log, progress, tool
+from sanctuary_host import ToolError, log, need_worker, progress, tool
 from sanctuary_host.calls import Calls, UnknownError
 from sanctuary_host.containment import wire
 from sanctuary_host.containment.pool import Pool
@@ -39,6 +39,21 @@ def add(a: int, b: int = 0) -> int:
 def add_inline(a: int, b: int = 0) -> int:
     """Add on the loop."""
     return a + b
+
+
+@tool(runs="inline", timeout=1)
+def add_where_it_fits(numbers: list[int]) -> list[int]:
+    """Add on the loop, or in a worker where there are many; tell the sum and the process."""
+    if len(numbers) > 3:
+        try:
+            need_worker()
+        except Exception:  # noqa: BLE001  # as careless code does
+            return []
+    if not numbers:
+        need_worker()
+        while True:
+            pass
+    return [sum(numbers), os.getpid()]
 
 
 @tool(timeout=1)
@@ -135,7 +150,7 @@ class Ear:
 @pytest.fixture
 async def calls() -> AsyncGenerator[Calls]:
     cluster = Cluster("test")
-    for function in (add, add_inline, fail, fail_on_loop, refuse, talk, environment):
+    for function in (add, add_inline, add_where_it_fits, fail, fail_on_loop, refuse, talk, environment):
         described = describe(function)
         cluster.tools[described.name] = described
     async with Pool(Zygote.start(work_of(cluster))) as pool:
@@ -181,6 +196,22 @@ async def test_a_failing_tool_fails_its_call_alone(
     assert answers == [{"result": number} for number in range(20)]
     assert (await calls.call_tool("add", {"a": 1, "b": 1})).structured == {"result": 2}
     assert any(record.getMessage().startswith("Tool fail failed: ") for record in caplog.records)
+
+
+async def test_an_inline_call_that_is_more_than_small_is_run_by_a_worker(calls: Calls) -> None:
+    async def where(*numbers: int) -> tuple[int, int]:
+        reply = await calls.call_tool("add_where_it_fits", {"numbers": numbers})
+        assert not reply.is_error
+        total, process = reply.structured["result"]
+        return total, process
+
+    assert await where(1, 2) == (3, os.getpid())
+    total, process = await where(1, 2, 3, 4)
+    assert total == 10
+    assert process != os.getpid()
+    failed = await calls.call_tool("add_where_it_fits", {"numbers": []})
+    assert "did not answer within 1 s" in failed.content[0]["text"]
+    assert await where(5) == (5, os.getpid())
 
 
 @pytest.mark.parametrize("how", ["hang", "exit", "interrupt", "cancel itself", "raise"])

@@ -102,7 +102,7 @@ MODULES = sorted(path for path in CORE.rglob("*.py") if module_name(path))
 def test_import_arrows_run_one_way(path: Path) -> None:
     name = module_name(path)
     for target in imports_of(path):
-        same_room = "." in name and target.partition(".")[0] == name.partition(".")[0]
+        same_room = target.startswith(f"{name.partition('.')[0]}.")
         assert same_room or floor_of(target) < floor_of(name), f"{name} imports {target}, which is not below it"
 
 

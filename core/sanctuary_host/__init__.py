@@ -1,7 +1,7 @@
 """One MCP host, one cluster of tools a process. These names are all that a tool pack needs."""
 
 from sanctuary_host.boundary import Boundary, Caps, Mount
-from sanctuary_host.calling import log, progress
+from sanctuary_host.calling import log, need_worker, progress
 from sanctuary_host.content import Audio, Content, Embedded, Image, Link, Text, Verbatim
 from sanctuary_host.errands import RunError
 from sanctuary_host.folders import Folder
@@ -31,6 +31,7 @@ __all__ = [
     "Verbatim",
     "hookimpl",
     "log",
+    "need_worker",
     "progress",
     "tool",
 ]

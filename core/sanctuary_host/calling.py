@@ -36,7 +36,13 @@ class Voice(Protocol):
         """Pass a log notification on."""
 
 
+class WorkerNeededError(BaseException):
+    """Leaves an inline tool, to have its call run in a worker; no `except Exception` of a pack takes it for its own."""
+
+
 voice: ContextVar[Voice | None] = ContextVar("voice", default=None)
+inline: ContextVar[bool] = ContextVar("inline", default=False)
+"""Whether the call that runs here holds the event loop, and a worker could take it over."""
 protocol: ContextVar[Any] = ContextVar("protocol", default=None)
 
 
@@ -68,6 +74,18 @@ def log(level: LogLevel, data: Any) -> None:
     """
     if (speaker := voice.get()) is not None:
         speaker.log(checked_level(level), data)
+
+
+def need_worker() -> None:
+    """Leave the event loop: a call whose work turns out to be more than small begins anew in a worker process.
+
+    For tools with `runs="inline"`, before they have changed anything. In a worker nothing happens.
+
+    Raises:
+        WorkerNeededError: the tool runs on the event loop; let it pass.
+    """
+    if inline.get():
+        raise WorkerNeededError
 
 
 def checked_progress(done: Any, total: Any, message: Any) -> tuple[float, float | None, str | None]:

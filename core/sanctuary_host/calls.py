@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, get_args
 from pydantic_core import to_json
 
 from sanctuary_host.audited import NOBODY, Audit, Caller
-from sanctuary_host.calling import ProtocolError, Voice
+from sanctuary_host.calling import ProtocolError, Voice, WorkerNeededError
 from sanctuary_host.containment.breaker import Clock, PausedError
 from sanctuary_host.containment.lanes import FullError
 from sanctuary_host.containment.pool import Pool
@@ -278,7 +278,10 @@ class Calls:
         try:
             passage = Passage(record.breaker)
             if job.runs == "inline" and (self._pool is None or _is_light(arguments)):
-                outcome = self._places.inline(record, passage, arguments)
+                try:
+                    outcome = self._places.inline(record, passage, arguments)
+                except WorkerNeededError:
+                    outcome = await self._places.in_worker(record, passage, arguments, voice)
             elif job.runs == "loop":
                 outcome = await self._places.on_loop(record, passage, arguments, voice, protocol)
             else:

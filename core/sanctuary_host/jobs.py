@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from sanctuary_host import errands
-from sanctuary_host.calling import ProtocolError
+from sanctuary_host.calling import ProtocolError, WorkerNeededError
 from sanctuary_host.containment import probe
 from sanctuary_host.containment.steps import LIMIT, HeldError
 from sanctuary_host.content import Verbatim, resource_contents
@@ -121,9 +121,15 @@ def work_of(cluster: Cluster) -> Callable[[Mapping[str, Any]], Any]:
 
 
 def perform(job: Job, arguments: Mapping[str, Any]) -> Outcome:
-    """Run a job here and now, whatever it raises."""
+    """Run a job here and now, whatever it raises.
+
+    Raises:
+        WorkerNeededError: it is to be run in a worker.
+    """
     try:
         return Outcome("ok", job.run(arguments))
+    except WorkerNeededError:
+        raise
     except BaseException as error:  # noqa: BLE001  # a tool's SystemExit or KeyboardInterrupt ends its call alone
         return ended(error)
 

@@ -43,9 +43,14 @@ class Places:
         Raises:
             HeldError: it held the loop.
             PausedError: the tool is paused.
+            WorkerNeededError: the tool asks for a worker.
         """
         passage.begin()
-        return self._watch.run(record.conduct, perform, record.job, arguments)
+        token = calling.inline.set(self._pool is not None)
+        try:
+            return self._watch.run(record.conduct, perform, record.job, arguments)
+        finally:
+            calling.inline.reset(token)
 
     async def on_loop(
         self, record: Record, passage: Passage, arguments: Mapping[str, Any], voice: Voice | None, protocol: Any

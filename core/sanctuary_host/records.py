@@ -100,12 +100,12 @@ class Passage:
             breaker.check()
 
     def begin(self) -> None:
-        """Its turn has come.
+        """Its turn has come; a second turn of one call is the same.
 
         Raises:
             PausedError: the tool was paused while it waited.
         """
-        if not self._breaker.calm:
+        if not self.begun and not self._breaker.calm:
             self._probe = self._breaker.begin()
         self.begun = True
 

@@ -146,9 +146,10 @@ def _target(directory: int, part: bytes) -> bytes | None:
         return None
 
 
-def is_regular(descriptor: int) -> bool:
-    """Whether it is a file with contents, and no directory, device, pipe or socket."""
-    return stat.S_ISREG(os.fstat(descriptor).st_mode)
+def split(path: str) -> tuple[str, str]:
+    """The folder that a path's last part is in, `.` for the top, and that part."""
+    rest, slash, name = path.rpartition("/")
+    return rest or ("/" if slash else "."), name
 
 
 def _failure(number: int) -> OSError:

@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from sanctuary_host.doors.beneath import LONGEST, open_beneath
+from sanctuary_host.calling import need_worker
+from sanctuary_host.doors import journal
+from sanctuary_host.doors.beneath import LINKS, LONGEST, open_beneath, split
+from sanctuary_host.doors.own import NAME
 from sanctuary_host.folders import Folder
 from sanctuary_host.tools import ToolError
 
@@ -57,6 +60,11 @@ class Tree:
         """Let go of it."""
         os.close(self._descriptor)
 
+    @property
+    def top(self) -> int:
+        """Its descriptor, for the other doors."""
+        return self._descriptor
+
     @contextmanager
     def file(self, path: str) -> Generator[int]:
         """A descriptor of a file, to be read; it is a regular one, and no folder, pipe or device.
@@ -94,13 +102,9 @@ class Tree:
         Raises:
             PathError: there is no such folder, or the last part is no name.
         """
-        rest, _, last = path.rstrip("/").rpartition("/")
+        rest, last = split(path.rstrip("/"))
         if last in {"", ".", ".."}:
             raise PathError(f"{shown(path)} names no file in a folder; write its name at the end")
-        if not last.isprintable():
-            raise PathError(f"the name {shown(last)} holds characters that cannot be shown; choose another one")
-        if path.startswith("/"):
-            rest = rest or "/"
         with self.folder(rest) as descriptor:
             yield descriptor, last
 
@@ -115,6 +119,45 @@ class Tree:
             return os.fstat(descriptor)
         finally:
             os.close(descriptor)
+
+    def settle(self) -> None:
+        """Finish, or undo, what a process has left that was killed while it changed several files.
+
+        Raises:
+            PathError: it can be neither now.
+        """
+        if not self.writable or not journal.is_left(self.top):
+            return
+        need_worker()
+        try:
+            journal.settle(self.top)
+        except OSError as error:
+            raise self.failure(NAME, error) from None
+        except journal.StepError as error:
+            raise PathError(
+                f"a change of several files was interrupted and cannot be ended: {shown(error.path)} cannot be used:"
+                f" {os.strerror(error.cause.errno or errno.EIO).lower()}. Put that right, and try again"
+            ) from None
+
+    def real(self, path: str) -> str:
+        """The path of the file itself where the last part of `path` is a link, and one that leads somewhere within.
+
+        Raises:
+            PathError: it leads nowhere.
+        """
+        way = path
+        for _ in range(LINKS):
+            try:
+                with self.parent(way) as (folder, name):
+                    target = os.readlink(name, dir_fd=folder)
+            except OSError:  # it is no link, or nothing at all
+                return way
+            except PathError:
+                if way == path:
+                    raise
+                break
+            way = target if target.startswith("/") else f"{split(way.rstrip('/'))[0]}/{target}"
+        raise self.failure(path, OSError(errno.ENOENT, ""))
 
     def _open(self, path: str, flags: int) -> int:
         try:
@@ -181,11 +224,16 @@ class Trees:
             tree.close()
 
     def place(self, path: str) -> Place:
-        """Where a path leads: `name:path`, one in the first folder, or an absolute one that begins with a folder's.
+        """Where a path leads: `name:path`, one in the first folder, or an absolute one that begins with one's own.
 
         Raises:
-            PathError: it leads to no folder.
+            PathError: it leads to no folder, or an interrupted change there can be neither finished nor undone.
         """
+        place = self._find(path)
+        place.tree.settle()
+        return place
+
+    def _find(self, path: str) -> Place:
         name, colon, rest = path.partition(":")
         if colon and name in self._trees:
             return Place(self._trees[name], rest.lstrip("/") or ".")
@@ -197,6 +245,18 @@ class Trees:
         if first is None:
             raise PathError(self._none)
         return Place(first, path or ".")
+
+
+def check_name(name: str) -> None:
+    """Refuse a name for something new that nobody could read in a list.
+
+    Raises:
+        PathError: it holds control characters and their like, or is none.
+    """
+    if name in {"", ".", ".."}:
+        raise PathError("a path must end with the name of the new file or folder")
+    if not name.isprintable():
+        raise PathError(f"the name {shown(name)} holds characters that cannot be shown; choose another one")
 
 
 def kind_of(mode: int) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from sanctuary_host import Folder, Host, SettingsError
-from sanctuary_host.doors import Tree, Trees
+from sanctuary_host.doors import PathError, Tree, Trees
 
 SETTING: Final = "SANCTUARY_WORKSPACE"
 UNSET: Final = f"no folder is granted; set {SETTING} to /path, or /path:rw to write too, and start again"
@@ -18,6 +19,9 @@ def open_roots(host: Host) -> Trees:
         SettingsError: the setting does not fit, or a folder cannot be opened.
     """
     trees = Trees([_open(folder) for folder in host.folders(SETTING)], none=UNSET)
+    for tree in trees:
+        with suppress(PathError):  # which callers are told, and can be put right without a new start
+            tree.settle()
     host.on_shutdown(trees.close)
     return trees
 
