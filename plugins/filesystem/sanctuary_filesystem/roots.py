@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final
 
+from sanctuary_filesystem.names import plain
 from sanctuary_host import Folder, Host, SettingsError
-from sanctuary_host.doors import PathError, Tree, Trees
+from sanctuary_host.doors import PathError, Place, Tree, Trees
 
 SETTING: Final = "SANCTUARY_WORKSPACE"
 UNSET: Final = f"no folder is granted; set {SETTING} to /path, or /path:rw to write too, and start again"
@@ -24,6 +25,12 @@ def open_roots(host: Host) -> Trees:
             tree.settle()
     host.on_shutdown(trees.close)
     return trees
+
+
+def told(trees: Trees, place: Place) -> str:
+    """How an answer names a place: its path, on one line, with the folder's name where there are several."""
+    path = plain(place.path)
+    return path if len(list(trees)) == 1 else f"{place.tree.name}:{path}"
 
 
 def _open(folder: Folder) -> Tree:

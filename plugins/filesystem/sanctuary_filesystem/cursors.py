@@ -1,0 +1,48 @@
+"""Cursors: where a query's next page begins, as a short word that fits that query alone."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from sanctuary_host import ToolError
+
+LENGTH: Final = 6
+"""Bytes of the digest: what it guards against is a mistake, and no forger. Nothing is opened by a cursor."""
+Position = Sequence[str | int]
+
+
+def cursor_of(query: Sequence[object], position: Position) -> str:
+    """The cursor for a position in the answer to a query."""
+    payload = json.dumps(position, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(_digest(query, payload) + payload).decode().rstrip("=")
+
+
+def position_of(query: Sequence[object], cursor: str) -> list[str | int]:
+    """The position, of the form that `cursor_of` was given for such a query; empty where there is no cursor.
+
+    Raises:
+        ToolError: the cursor is none, or belongs to another query.
+    """
+    if not cursor:
+        return []
+    try:
+        content = base64.b64decode(f"{cursor}{'=' * (-len(cursor) % 4)}", altchars=b"-_", validate=True)
+    except ValueError:
+        content = b""
+    digest, payload = content[:LENGTH], content[LENGTH:]
+    if not payload or digest != _digest(query, payload):
+        raise ToolError(
+            "this cursor belongs to another query, or is none; repeat all other arguments with it, "
+            "or leave it out to begin anew"
+        )
+    position: list[str | int] = json.loads(payload)
+    return position
+
+
+def _digest(query: Sequence[object], payload: bytes) -> bytes:
+    said = json.dumps(query, separators=(",", ":")).encode()
+    return hashlib.blake2b(said + b"\0" + payload, digest_size=LENGTH).digest()

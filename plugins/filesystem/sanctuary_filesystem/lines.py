@@ -1,0 +1,80 @@
+"""How entries of folders are shown, one a line, and how sizes and times are asked for."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sanctuary_filesystem.names import NOTE
+from sanctuary_filesystem.walking import Kind
+from sanctuary_host import ToolError
+from sanctuary_host.doors import PathError, Tree, kind_of
+
+LONGEST: Final = 100_000
+"""Characters of one page, which ends early rather than hold more."""
+UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+AGO: Final = re.compile(r"(\d{1,9}) ?([smhdw])(?: ago)?")
+
+
+def mark(tree: Tree, path: str, kind: Kind) -> str:
+    """What stands behind a name: a slash, or in brackets what it is and whether it leads somewhere.
+
+    Args:
+        tree: where it is.
+        path: of it there.
+        kind: what it was when its folder was read.
+    """
+    if kind == "folder":
+        return "/"
+    if kind == "file":
+        return ""
+    try:
+        found = kind_of(tree.status(path, follow=kind == "link").st_mode)
+    except PathError:
+        return " (link to nothing in here)" if kind == "link" else " (special)"
+    return f" (link to {found})" if kind == "link" else f" ({found})"
+
+
+def facts(status: os.stat_result | None, kind: Kind) -> str:
+    """Size in bytes and time of the last change in UTC, in columns."""
+    if status is None:
+        return f"{'?':>13} {'?':19}"
+    size = f"{status.st_size:,}" if kind == "file" else "-"
+    return f"{size:>13} {moment(status.st_mtime_ns)}"
+
+
+def moment(nanoseconds: int) -> str:
+    """A time in UTC, to the second; seconds since 1970 where it is in no year that a calendar has."""
+    try:
+        return f"{datetime.fromtimestamp(nanoseconds // 10**9, UTC):%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError, OSError):
+        return f"@{nanoseconds // 10**9}"
+
+
+def read_moment(text: str) -> int | None:
+    """Nanoseconds since 1970 of `3d`, `12h`, or a date with or without a time, in UTC where it names no zone.
+
+    Raises:
+        ToolError: it is none of these.
+    """
+    if not text:
+        return None
+    try:
+        if ago := AGO.fullmatch(text.strip()):
+            at = datetime.now(UTC) - timedelta(seconds=int(ago[1]) * UNITS[ago[2]])
+        else:
+            at = datetime.fromisoformat(text.strip())
+            at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+    except (ValueError, OverflowError):
+        raise ToolError("that is no time; write 2026-11-23, 2026-11-23T09:30, or 30m, 12h, 3d, 2w for ago") from None
+
+
+def answer(head: Iterable[str], lines: Iterable[str]) -> str:
+    """The facts in brackets, the lines, and how to read those that hold escapes."""
+    facts_line = f"[{'; '.join(part for part in head if part)}]"
+    shown = list(lines)
+    return "\n".join([facts_line, *shown, *([f"({NOTE})"] if any("\\" in line for line in shown) else [])])

@@ -1,0 +1,182 @@
+"""List a folder, and find files by name: two tools that read names and no contents."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from sanctuary_filesystem.cursors import cursor_of, position_of
+from sanctuary_filesystem.finding import Order, Query, Wanted
+from sanctuary_filesystem.globs import read_glob
+from sanctuary_filesystem.ignores import Ignores
+from sanctuary_filesystem.lines import answer, facts, mark, read_moment
+from sanctuary_filesystem.names import plain
+from sanctuary_filesystem.roots import open_roots, told
+from sanctuary_filesystem.viewing import View
+from sanctuary_filesystem.walking import Contents, Kind, Walk, clean, contents_of, ignores_above
+from sanctuary_host import Host, Recorded, Tools, hookimpl, need_worker, tool
+from sanctuary_host.doors import PathError, Place, Trees, kind_of, shown
+
+SMALL: Final = 500
+"""Entries up to which a folder is listed on the event loop, in half a millisecond."""
+FEW: Final = 100
+"""The same, where each is looked at."""
+SECONDS: Final = 10.0
+"""After which a search stops and tells what it has; its deadline is twice as long."""
+COUNTED: Final[Mapping[Kind, str]] = {"folder": "folder", "file": "file", "link": "link", "other": "special file"}
+
+Path = Annotated[str, Field(description="Folder"), Recorded()]
+Sort = Annotated[Order, Field(description="size, time: largest, newest first")]
+Limit = Annotated[int, Field(ge=1, le=2000)]
+Cursor = Annotated[str, Field(max_length=12_000, description="From the last answer, all else unchanged")]
+
+
+class Listing:
+    """The tools, around the folders.
+
+    Args:
+        trees: the folders.
+        seconds: how long a search may take before it stops early.
+    """
+
+    def __init__(self, trees: Trees, seconds: float = SECONDS) -> None:
+        self._trees, self._seconds = trees, seconds
+
+    @tool(read_only=True, open_world=False, timeout=20, memory=64, runs="inline")
+    def list_dir(
+        self,
+        path: Path = ".",
+        *,
+        depth: Annotated[int, Field(ge=1, le=4, description="Above 1: a tree view, 20 entries a subfolder")] = 1,
+        details: Annotated[bool, Field(description="Size and time too")] = False,
+        sort: Sort = "name",
+        hidden: bool = True,
+        limit: Limit = 500,
+        cursor: Cursor = "",
+    ) -> str:
+        """List a folder, or view its tree: folders first (name/), then files. To search by name use find_files."""
+        place = self._trees.place(path)
+        top = clean(place.path)
+        query = ("list_dir", place.tree.name, top, depth, sort, hidden)
+        position = position_of(query, cursor)
+        if depth > 1:
+            need_worker()
+        details = details or sort != "name"
+        with _folder(place) as descriptor:
+            contents = _read(place, descriptor, small=FEW if details else SMALL, hidden=hidden)
+            ignores = ignores_above(place.tree, top).within(descriptor, top) if depth > 1 else Ignores()
+            view = View(place.tree, top, descriptor, contents, order=sort, details=details, ignores=ignores)
+            lines = view.lines(position, limit=limit, depth=depth)
+        counts = Counter(contents.kinds.values())
+        number = len(contents.kinds)
+        first = view.before + 1
+        head = [
+            f"{told(self._trees, place)}: {', '.join(_number(counts[kind], kind) for kind in COUNTED if counts[kind])}",
+            "" if number else "empty",
+            "" if contents.complete else "more than is ever listed",
+            "size, changed (UTC), name" if details and number else "",
+            f"{first:,}-{view.before + view.shown:,} of {number:,}" if view.position or view.before else "",
+            f'truncated, next cursor "{cursor_of(query, view.position)}"' if view.position else "",
+            *self._others(top),
+        ]
+        return answer(head, lines)
+
+    @tool(read_only=True, open_world=False, timeout=20, memory=64)
+    def find_files(
+        self,
+        pattern: Annotated[
+            str, Field(max_length=1000, description="Glob: *.py (any depth), src/**/{a,b}?.ts (from path)"), Recorded()
+        ] = "*",
+        path: Path = ".",
+        *,
+        kind: Annotated[Wanted, Field(description="file: all but folders")] = "file",
+        newer: Annotated[str, Field(max_length=40, description="Changed since: 2d, 3h, 2026-11-23T09:30 (UTC)")] = "",
+        older: Annotated[str, Field(max_length=40, description="Changed before")] = "",
+        min_size: Annotated[int, Field(ge=0, description="Bytes")] = 0,
+        max_size: Annotated[int, Field(ge=-1)] = -1,
+        sort: Sort = "name",
+        hidden: bool = True,
+        ignored: Annotated[bool, Field(description="Also what .gitignore excludes")] = False,
+        limit: Limit = 200,
+        cursor: Cursor = "",
+    ) -> str:
+        """Find files by name, time or size in a folder and all below, honouring .gitignore. For contents use grep."""
+        place = self._trees.place(path)
+        top = clean(place.path)
+        filters = (pattern, kind, newer, older, min_size, max_size, sort, hidden, ignored)
+        asked = ("find_files", place.tree.name, top, *filters)
+        position = position_of(asked, cursor)
+        glob = read_glob(pattern)
+        query = Query(glob, kind, read_moment(newer), read_moment(older), min_size, max_size, sort)
+        with _folder(place):  # what is wrong with it is told as such
+            walk = Walk(place.tree, top, hidden=hidden, ignored=ignored, enter=glob.may_hold, seconds=self._seconds)
+            page = query.run(walk, position, limit)
+        lines: list[str] = []
+        for entry in page.entries:
+            there = f"{top}/{entry.path}" if top else entry.path
+            line = told(self._trees, Place(place.tree, there)) + mark(place.tree, there, entry.kind)
+            lines.append(f"{facts(entry.status, entry.kind)} {line}" if query.measures else line)
+        shown_now, first = len(lines), page.before + 1
+        if page.total is None or (page.position is None and not page.before):
+            number = f"{shown_now:,} {'more ' if position else ''}found"
+        else:
+            number = f"{first:,}-{page.before + shown_now:,} of {page.total:,} found"
+        stopped = (
+            "" if walk.stopped is None else f"stopped after {self._seconds:g} s, before {plain(walk.stopped) or 'it'}"
+        )
+        head = [
+            f"{told(self._trees, place)}: {number}",
+            "size, changed (UTC), name" if query.measures and lines else "",
+            stopped if page.position or not stopped else f"{stopped}, so not in order; search a smaller folder",
+            f"{walk.unread:,} folders could not be read" if walk.unread else "",
+            "" if lines or ignored or position else "ignored=true also looks at what .gitignore excludes",
+            f'truncated, next cursor "{cursor_of(asked, page.position)}"' if page.position else "",
+        ]
+        return answer(head, lines)
+
+    def _others(self, top: str) -> Iterator[str]:
+        """At the top of a folder, what other folders there are."""
+        trees = list(self._trees)
+        if top or len(trees) == 1:
+            return
+        named = [f"{tree.name}:{'' if tree.writable else ' (read-only)'}" for tree in trees]
+        yield f"all folders: {', '.join(named)}"
+
+
+@contextmanager
+def _folder(place: Place) -> Generator[int]:
+    """Open a folder; of a file it is said that it is one."""
+    with ExitStack() as opened:
+        try:
+            descriptor = opened.enter_context(place.tree.folder(place.path))
+        except PathError:
+            found = kind_of(place.tree.status(place.path).st_mode)
+            if found == "a folder":
+                raise
+            raise PathError(f"{shown(place.path)} is {found}, not a folder; see read_file and file_info") from None
+        yield descriptor
+
+
+def _read(place: Place, descriptor: int, *, small: int, hidden: bool) -> Contents:
+    try:
+        contents = contents_of(descriptor, top_of=None if clean(place.path) else place.tree, many=(small, need_worker))
+    except OSError as error:
+        raise place.tree.failure(place.path, error) from None
+    if hidden:
+        return contents
+    return Contents({name: kind for name, kind in contents.kinds.items() if name[0] != "."}, contents.complete)
+
+
+def _number(count: int, kind: Kind) -> str:
+    return f"{count:,} {COUNTED[kind]}{'' if count == 1 else 's'}"
+
+
+@hookimpl
+def register_tools(host: Host) -> Tools:
+    """The tools of this plugin."""
+    listing = Listing(open_roots(host))
+    return [listing.list_dir, listing.find_files]

@@ -1,0 +1,131 @@
+"""How one folder is shown, in any order, with what is in its folders or without."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
+
+from sanctuary_filesystem.cursors import Position
+from sanctuary_filesystem.finding import Order
+from sanctuary_filesystem.ignores import NAME, Ignores
+from sanctuary_filesystem.lines import LONGEST, facts, mark
+from sanctuary_filesystem.names import plain
+from sanctuary_filesystem.walking import GIT, Contents, contents_of, status_of
+from sanctuary_host.doors import PathError, Tree
+
+BENEATH: Final = 20
+"""Entries that a tree view shows of each folder beneath the first."""
+
+
+class View:
+    """A folder, open and read.
+
+    Args:
+        tree: where it is.
+        path: of it there; empty for the tree itself.
+        descriptor: of it.
+        contents: of it.
+        order: of its entries; by name, folders come first.
+        details: whether sizes and times are shown.
+        ignores: what a tree view does not look into.
+
+    Attributes:
+        before: how many entries were on earlier pages.
+        shown: how many are on this one.
+        position: where the next page begins; `None` where there is none.
+    """
+
+    def __init__(
+        self,
+        tree: Tree,
+        path: str,
+        descriptor: int,
+        contents: Contents,
+        *,
+        order: Order,
+        details: bool,
+        ignores: Ignores,
+    ) -> None:
+        self._tree, self._path = tree, f"{path}/" if path else ""
+        self._descriptor, self._kinds = descriptor, contents.kinds
+        self._order, self._details, self._ignores = order, details, ignores
+        self.before = self.shown = 0
+        self.position: Position | None = None
+
+    def lines(self, position: Position, *, limit: int, depth: int) -> list[str]:
+        """A page.
+
+        Args:
+            position: where it begins; empty for the first one.
+            limit: lines that it has at most; twice as many where a folder's contents make them.
+            depth: 1 for the folder itself.
+        """
+        lines: list[str] = []
+        length = 0
+        for rank, name in heapq.nsmallest(limit + 1, self._ranked(tuple(position))):
+            if len(lines) >= limit or length > LONGEST:
+                return lines
+            here = list(islice(self._entry(name, depth), limit + 1))
+            if len(here) > limit:
+                here[-1] = "  … more; list it by itself"
+            lines += here
+            length += sum(map(len, here))
+            self.shown += 1
+            self.position = (rank, name)
+        self.position = None
+        return lines
+
+    def _ranked(self, after: tuple[str | int, ...]) -> Iterator[tuple[int, str]]:
+        """What is on later pages, each with what it is ordered by."""
+        for name, kind in self._kinds.items():
+            if self._order == "name":
+                rank = int(kind != "folder")
+            else:
+                status = status_of(self._descriptor, name)
+                if status is None:
+                    continue
+                rank = -(status.st_size if self._order == "size" else status.st_mtime_ns)
+            if after and (rank, name) <= after:
+                self.before += 1
+            else:
+                yield rank, name
+
+    def _entry(self, name: str, depth: int) -> Iterator[str]:
+        kind = self._kinds[name]
+        path = self._path + name
+        line = f"{plain(name)}{mark(self._tree, path, kind)}"
+        if self._details:
+            line = f"{facts(status_of(self._descriptor, name), kind)} {line}"
+        if kind != "folder" or depth == 1:
+            yield line
+        elif name == GIT or self._ignores.leave_out(name, path, folder=True):
+            yield line + ("" if name == GIT else " (ignored)")
+        else:
+            yield line
+            yield from self._beneath(f"{path}/", depth - 1, "  ", self._ignores)
+
+    def _beneath(self, path: str, levels: int, indent: str, ignores: Ignores) -> Iterator[str]:
+        """What is in a folder that a tree view shows."""
+        try:
+            with self._tree.folder(path) as descriptor:
+                contents = contents_of(descriptor)
+                ignores = ignores.within(descriptor, path) if NAME in contents.kinds else ignores
+        except (PathError, OSError):
+            yield f"{indent}… cannot be read"
+            return
+        kinds = contents.kinds
+        first = heapq.nsmallest(BENEATH, ((kind != "folder", name) for name, kind in kinds.items()))
+        for _, name in first:
+            kind = kinds[name]
+            line = f"{indent}{plain(name)}{mark(self._tree, path + name, kind)}"
+            if kind != "folder" or levels == 1 or name == GIT:
+                yield line
+            elif ignores.leave_out(name, path + name, folder=True):
+                yield f"{line} (ignored)"
+            else:
+                yield line
+                yield from self._beneath(f"{path}{name}/", levels - 1, f"{indent}  ", ignores)
+        if len(first) < len(kinds):
+            yield f"{indent}… {len(kinds) - len(first):,} more"

@@ -1,0 +1,240 @@
+"""What is in folders: names and kinds of one, and a walk through all beneath one."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from sanctuary_filesystem.ignores import NAME, Ignores
+from sanctuary_host.doors import PathError, Tree
+
+Kind = Literal["file", "folder", "link", "other"]
+
+OURS: Final = ".sanctuary"
+"""The folder at the top of a tree that may be written, in which this cluster keeps what is its own."""
+GIT: Final = ".git"
+MOST: Final = 300_000
+"""Entries of one folder that are read; their names fill some 35 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is in one folder.
+
+    Attributes:
+        kinds: of its entries, by name.
+        complete: whether these are all.
+    """
+
+    kinds: dict[str, Kind]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something that a walk found.
+
+    Attributes:
+        folder: the path of what it is in, from where the walk began, ending with a slash; empty for that itself.
+        name: its name there.
+        kind: what it is.
+        status: its size and times, where they were asked for.
+    """
+
+    folder: str
+    name: str
+    kind: Kind
+    status: os.stat_result | None = None
+
+    @property
+    def path(self) -> str:
+        """From where the walk began."""
+        return self.folder + self.name
+
+
+def contents_of(
+    descriptor: int, *, top_of: Tree | None = None, many: tuple[int, Callable[[], None]] | None = None
+) -> Contents:
+    """Names and kinds in an open folder.
+
+    Args:
+        descriptor: of the folder.
+        top_of: the tree whose topmost folder it is.
+        many: a number of entries, and what to do where there are more.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    kinds: dict[str, Kind] = {}
+    complete = True
+    bound, beyond = many or (MOST, None)
+    with os.scandir(descriptor) as entries:
+        for entry in entries:
+            if len(kinds) >= bound:
+                if beyond is None:
+                    complete = False
+                    break
+                beyond()
+                bound, beyond = MOST, None
+            kinds[entry.name] = _kind(entry)
+    if top_of is not None and top_of.writable:
+        kinds.pop(OURS, None)
+    return Contents(kinds, complete)
+
+
+def _kind(entry: os.DirEntry[str]) -> Kind:
+    if entry.is_file(follow_symlinks=False):
+        return "file"
+    if entry.is_dir(follow_symlinks=False):
+        return "folder"
+    return "link" if entry.is_symlink() else "other"
+
+
+def clean(path: str) -> str:
+    """A path without what says nothing, such as `./`; empty for the tree itself."""
+    return path if path.startswith("/") else "/".join(part for part in path.split("/") if part not in {"", "."})
+
+
+class Walk:
+    """A walk through what is beneath a folder: what is in it by name, then each of its folders in turn.
+
+    No link is followed, and each folder is opened through the door, so whatever is moved meanwhile, nothing outside of
+    the tree is ever read.
+
+    Args:
+        tree: where.
+        top: the path of the folder.
+        hidden: whether names that begin with a dot are met. A folder `.git` never is.
+        ignored: whether what .gitignore files leave out is met.
+        enter: whether something beneath a folder may be wanted; its path ends with a slash.
+        seconds: after them the walk stops before the next folder.
+
+    Attributes:
+        unread: folders that could not be read, or not to their end.
+        stopped: the folder before which time was up, as in `Entry`.
+    """
+
+    def __init__(
+        self, tree: Tree, top: str, *, hidden: bool, ignored: bool, enter: Callable[[str], bool], seconds: float
+    ) -> None:
+        top = clean(top)
+        self._tree, self._top = tree, f"{top}/" if top else ""
+        self._hidden, self._ignored, self._enter = hidden, ignored, enter
+        self._end = time.monotonic() + seconds
+        self.unread = 0
+        self.stopped: str | None = None
+
+    def entries(
+        self, wanted: Callable[[str, str, Kind], bool], *, status: bool, after: tuple[str, str] = ("", "")
+    ) -> Generator[Entry]:
+        """What is wanted, in order.
+
+        Args:
+            wanted: whether something is, by its name, its path from where the walk began, and its kind.
+            status: whether sizes and times are needed.
+            after: folder and name after which to begin, as in `Entry`.
+
+        Raises:
+            PathError: the folder itself cannot be read.
+        """
+        rules = Ignores() if self._ignored else ignores_above(self._tree, self._top.rstrip("/"))
+        way: list[tuple[str, Iterator[str], Ignores]] = [("", iter([""]), rules)]
+        while way:
+            above, left, ignores = way[-1]
+            name = next(left, None)
+            if name is None:
+                way.pop()
+                continue
+            folder = f"{above}{name}/" if name else ""
+            if time.monotonic() > self._end:
+                self.stopped = folder
+                return
+            try:
+                with self._tree.folder(f"{self._top}{folder}") as descriptor:
+                    kinds = self._contents(descriptor, folder)
+                    if not self._ignored and NAME in kinds:
+                        ignores = ignores.within(descriptor, f"{self._top}{folder}")
+                    folders: list[str] = []
+                    for entry in self._look(folder, kinds, ignores, folders, wanted, after):
+                        if not status:
+                            yield entry
+                        elif found := status_of(descriptor, entry.name):
+                            yield replace(entry, status=found)
+            except PathError:
+                if not folder:
+                    raise
+                self.unread += 1  # or gone by now
+                continue
+            way.append((folder, iter(folders), ignores))
+
+    def _contents(self, descriptor: int, folder: str) -> dict[str, Kind]:
+        try:
+            contents = contents_of(descriptor, top_of=None if self._top or folder else self._tree)
+        except OSError as error:
+            raise self._tree.failure(f"{self._top}{folder}", error) from None
+        self.unread += not contents.complete
+        return contents.kinds
+
+    def _look(
+        self,
+        folder: str,
+        kinds: dict[str, Kind],
+        ignores: Ignores,
+        folders: list[str],
+        wanted: Callable[[str, str, Kind], bool],
+        after: tuple[str, str],
+    ) -> Iterator[Entry]:
+        """What is wanted in one folder; `folders` gets those of its folders that are to be entered."""
+        last, next_folder = "", ""
+        passed = False
+        if after[0] == folder:
+            last = after[1]
+        elif after[0].startswith(folder):
+            passed, next_folder = True, after[0][len(folder) :].partition("/")[0]
+        for name in sorted(kinds):
+            if name[0] == "." and (not self._hidden or name == GIT):
+                continue
+            kind = kinds[name]
+            path = folder + name
+            here = not passed and name > last and wanted(name, path, kind)
+            enters = kind == "folder" and name >= next_folder and self._enter(f"{path}/")
+            if not (here or enters):
+                continue
+            if not self._ignored and ignores.leave_out(name, self._top + path, folder=kind == "folder"):
+                continue
+            if enters:
+                folders.append(name)
+            if here:
+                yield Entry(folder, name, kind)
+
+
+def ignores_above(tree: Tree, path: str) -> Ignores:
+    """The rules of the folders above one, which a path with `..` cannot tell.
+
+    Args:
+        tree: where it is.
+        path: of the folder, clean; empty for the tree itself.
+    """
+    ignores = Ignores()
+    names = path.split("/") if path else []
+    if ".." in names:
+        return ignores
+    for depth in range(len(names)):
+        above = "".join(f"{name}/" for name in names[:depth])
+        try:
+            with tree.folder(above) as descriptor:
+                ignores = ignores.within(descriptor, above)
+        except PathError:
+            break  # what is wrong with it is told by whoever opens the folder itself
+    return ignores
+
+
+def status_of(descriptor: int, name: str) -> os.stat_result | None:
+    """Size and times of an entry of an open folder, of a link itself; `None` where it is gone."""
+    try:
+        return os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+    except OSError:
+        return None
