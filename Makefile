@@ -61,8 +61,9 @@ unit: interop $(GUESTS)/.installed ## the tests alone
 	@PYTHONPATH="$(CURDIR)/$(GUESTS)" $(BIN)/pytest
 	@PYTHONPATH="$(CURDIR)/$(GUESTS)" $(BIN)/pytest examples/domain
 
-bench: $(VENV)/.tested ## compare with the SDK's own server, fastmcp and bare aiohttp
+bench: $(VENV)/.tested ## compare with the SDK's own server, fastmcp, bare aiohttp, and the reference file server
 	@$(BIN)/python bench/run.py
+	@$(BIN)/python bench/files.py
 
 soak: $(VENV)/.tested ## make a hundred thousand mixed calls, faults among them
 	@$(BIN)/python bench/soak.py

@@ -94,7 +94,7 @@ def _delays(found: Found) -> str:
         [name, _figure(found["took_ms"].get(name)), *(_figure(row[who][key]) for who, key in keys)]
         for name, row in rows.items()
     ]
-    return _table(["delays during a fault, ms", "call", *(f"{who} {key}" for who, key in keys)], lines)
+    return table(["delays during a fault, ms", "call", *(f"{who} {key}" for who, key in keys)], lines)
 
 
 def text(found: Found) -> str:
@@ -102,12 +102,12 @@ def text(found: Found) -> str:
     parts: list[str] = []
     for clients in found["samples"][ROWS[0].name]:
         head = [f"{clients} client{'s' * (clients != '1')}", "CPU µs/call", "in workers", "calls/s", "p50 ms", "p99 ms"]
-        parts.append(_table(head, [_row(found, row.name, clients) for row in ROWS]))
+        parts.append(table(head, [_row(found, row.name, clients) for row in ROWS]))
     head = ["", "SDK, JSON", "fastmcp, JSON", "bare aiohttp"]
     for clients in found["samples"][ROWS[0].name]:
         head[0] = f"{clients} clients: our CPU a call /"
         lines = [[ours, *(_figure(ratio(found, ours, rival, clients)) for rival in RIVALS[ours])] for ours in RIVALS]
-        parts.append(_table(head, lines))
+        parts.append(table(head, lines))
     sessions = found["idle_sessions_kib"]
     starts = {name: start or {} for name, start in found["starts"].items()}
     keys = ("wall_s", "cpu_s", "rss_mib")
@@ -115,7 +115,7 @@ def text(found: Found) -> str:
         [name, *(_figure(start.get(key)) for key in keys), _figure(sessions.get(name))]
         for name, start in starts.items()
     ]
-    parts.append(_table(["start to first session", "s", "CPU s", "MiB", "KiB a session"], lines))
+    parts.append(table(["start to first session", "s", "CPU s", "MiB", "KiB a session"], lines))
     workers, idle = found["workers"], found["idle_cluster"]
     parts.append(
         f"A call inline {workers['inline_us']:.0f} µs, in a worker {workers['worker_us']:.0f} µs, "
@@ -128,7 +128,7 @@ def text(found: Found) -> str:
     parts.append(_delays(found["siblings"]))
     parts += found["siblings"]["failed"][:20]
     parts += [f"{server} could not be measured: {why}" for server, why in found["missing"].items()]
-    parts.append(_table(["", "bar", "found", "limit"], [bar.cells() for bar in bars(found)]))
+    parts.append(table(["", "bar", "found", "limit"], [bar.cells() for bar in bars(found)]))
     return "\n\n".join(parts)
 
 
@@ -144,7 +144,7 @@ def _figure(value: float | None) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.2g}" if value < 10 else f"{value:.1f}"
 
 
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """Columns as wide as they must be; the first is set left, the others right."""
     widths = [max(len(line[column]) for line in (head, *lines)) for column in range(len(head))]
     rows = (head, ["─" * width for width in widths], *lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Literal, cast, get_args
 
 Network = Literal["none", "gateway", "backends", "internet"]
@@ -102,7 +103,7 @@ class Boundary:
         files = ", ".join(f"{mount.setting}:{mount.mode}" for mount in self.mounts) or "no files"
         network = {"none": "no network", "gateway": "gateway only", "internet": "internet"}.get(self.network)
         more = [f"{len(self.secrets)} secrets"] if self.secrets else []
-        more += [f"may run {', '.join(self.programs)}"] if self.programs else []
+        more += [f"may run {', '.join(PurePosixPath(name).name for name in self.programs)}"] if self.programs else []
         return "; ".join([files, network or f"{', '.join(self.backends)} only", *more])
 
 

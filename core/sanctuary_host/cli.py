@@ -138,7 +138,7 @@ def _run_of_fleet(command: str, options: argparse.Namespace, environment: Mappin
 def _tell(options: argparse.Namespace, cluster: Cluster, config: Config, environment: Mapping[str, str]) -> int:
     """Run a command that tells of a cluster and calls nothing of it."""
     if options.command == "check":
-        return show.check(cluster, config.server_name, as_json=options.json)
+        return show.check(cluster, config.server_name, environment, as_json=options.json)
     if options.command == "doctor":
         return doctor.examine(cluster, config, environment, as_json=options.json)
     from sanctuary_host.commands import manifest  # noqa: PLC0415  # for start-up cost: it needs the protocol's names

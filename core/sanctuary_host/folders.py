@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from sanctuary_host.boundary import Mount
+from sanctuary_host.boundary import Boundary, Mount
 from sanctuary_host.settings import SettingsError
 
 
@@ -44,6 +44,12 @@ def read_folders(mount: Mount, environment: Mapping[str, str]) -> tuple[Folder, 
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise SettingsError(f"{mount.setting} has two folders named {twice[0][:60]}; write name=/path to name one")
     return tuple(folders)
+
+
+def unset_folders(boundary: Boundary, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The settings that name the user's folders, where a cluster works on such and none of them is set."""
+    settings = tuple(mount.setting for mount in boundary.mounts if mount.kind == "bind")
+    return () if any(environment.get(setting, "").strip() for setting in settings) else settings
 
 
 def _folder(mount: Mount, word: str) -> Folder:

@@ -180,6 +180,10 @@ def _isolated(cluster: Cluster, entry: EntryPoint, step: Callable[[], P]) -> P |
         return step()
     except (UnfitError, SettingsError) as error:
         reason = str(error)
+    except ModuleNotFoundError as error:
+        reason = f"{type(error).__name__}: {error}"
+        if _distribution(entry) == DISTRIBUTION:
+            reason += f"; pip install '{DISTRIBUTION}[{cluster.name}]'"
     except BaseException as error:  # SystemExit and its like must not end the host either
         logger.debug("plugin %s could not be loaded", entry.name, exc_info=True)
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

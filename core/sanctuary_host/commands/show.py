@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sanctuary_host.commands.find import find_tool
 from sanctuary_host.commands.table import paint, table
+from sanctuary_host.folders import unset_folders
 from sanctuary_host.gateway.lint import losses
 from sanctuary_host.plugins import Cluster
 
@@ -88,12 +89,13 @@ def _about(field: Mapping[str, Any]) -> str:
     return str(field.get("description", ""))
 
 
-def check(cluster: Cluster, server: str, *, as_json: bool) -> int:
+def check(cluster: Cluster, server: str, environment: Mapping[str, str], *, as_json: bool) -> int:
     """Print what is wrong with a cluster's plugins, or would be lost at a gateway; exit status 1 where anything is.
 
     Args:
         cluster: what is checked.
         server: its name at the gateway.
+        environment: whether it has what it works on.
         as_json: print JSON.
     """
     wires = [tool.wire() for tool in cluster.listed_tools()]
@@ -109,6 +111,7 @@ def check(cluster: Cluster, server: str, *, as_json: bool) -> int:
             "faults": faults,
             "boundary": str(cluster.boundary),
             "port": cluster.boundary.port,
+            "unset": list(unset_folders(cluster.boundary, environment)),
             "plugins": [{"name": plugin.name, "distribution": plugin.distribution} for plugin in cluster.plugins],
             "tools": sizes,
             "bytes": total,
@@ -120,6 +123,8 @@ def check(cluster: Cluster, server: str, *, as_json: bool) -> int:
     print(f"\n{cluster.name}: {len(sizes)} tools, {total:,} bytes of tools/list{over}; {cluster.boundary}")
     for plugin in cluster.plugins:
         print(f"{paint('✓', 'green')} plugin {plugin}")
+    if unset := unset_folders(cluster.boundary, environment):
+        print(paint(f"{' and '.join(unset)} is not set: it has no folder to work on", "yellow"))
     for fault in faults:
         print(f"{paint('✗', 'red')} {fault}", file=sys.stderr)
     return 1 if faults else 0

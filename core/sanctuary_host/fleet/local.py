@@ -44,12 +44,16 @@ def up(environment: Mapping[str, str]) -> int:
 async def _up(names: list[str], environment: dict[str, str]) -> int:
     async with _asked_to_stop() as stop, attached(environment) as gateway:
         members: list[Member] = []
+        idle: dict[str, list[str]] = {}
         try:
             reports = asyncio.gather(*(report(name, environment) for name in names))
             await _unless(stop, asyncio.gather(reports, gateway.start(environment, progress)))
             if not stop.is_set():
                 told = {**environment, **gateway.variables()}
                 for name, said in zip(names, reports.result(), strict=True):
+                    if said.get("unset"):  # it has nothing to work on, and its tools would be of no use to anybody
+                        idle[name] = said["unset"]
+                        continue
                     members.append(await start(name, said, told, {member.port for member in members}))
                 starts = (member.watch_start() for member in members)
                 await _unless(stop, asyncio.gather(gateway.answer(progress), *starts))
@@ -58,7 +62,7 @@ async def _up(names: list[str], environment: dict[str, str]) -> int:
                 final = LOST if gateway.home is not None else LOST | {"unreachable"}
                 await _unless(stop, asyncio.gather(*(member.watch_registration(final) for member in members)))
             if not stop.is_set():
-                print_table(members, gateway)
+                print_table(members, idle, gateway)
                 await _unless(stop, asyncio.ensure_future(print_gateway(members, gateway, environment)))
             if any(member.process.returncode is None for member in members):
                 if not stop.is_set():

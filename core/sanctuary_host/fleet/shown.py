@@ -25,8 +25,14 @@ ASKED: Final = "utils"
 TICK_SECONDS: Final = 1.0
 
 
-def print_table(members: Sequence[Member], gateway: Attached) -> None:
-    """Show each cluster in a line, and below them what is not as it should be."""
+def print_table(members: Sequence[Member], idle: Mapping[str, Sequence[str]], gateway: Attached) -> None:
+    """Show each cluster in a line, and below them what is not as it should be.
+
+    Args:
+        members: the clusters that run.
+        idle: those that do not, with the settings that would give them folders to work on.
+        gateway: where they are registered.
+    """
     rows: list[list[str | Painted]] = []
     for member in members:
         tools = str(member.tools) if member.tools else "-"
@@ -40,6 +46,8 @@ def print_table(members: Sequence[Member], gateway: Attached) -> None:
             print(paint(f"{member.cluster}: {printable(sentence)}", "yellow"), flush=True)
         if gateway.url and member.reason:
             print(paint(f"{member.cluster} at the gateway: {printable(member.reason)}", "yellow"), flush=True)
+    for cluster, settings in idle.items():
+        print(f"{cluster} is not run: it has no folder to work on. Set {settings[0]}=/path to run it.", flush=True)
     if gateway.trouble:
         print(paint(f"There is no gateway: {gateway.trouble}. The clusters serve without it.", "yellow"), flush=True)
 

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from sanctuary_filesystem.ripgrep import PROGRAM
-from sanctuary_filesystem.roots import SETTING
-from sanctuary_host import Boundary, Mount, hookimpl
+from sanctuary_filesystem.roots import SETTING, UNSET
+from sanctuary_host import Boundary, Host, Mount, hookimpl
 
 
 @hookimpl
 def declare_boundary() -> Boundary:
     """No network; every call is recorded."""
     return Boundary(port=8101, mounts=(Mount(SETTING, "rw"),), programs=(PROGRAM,), audit=True)
+
+
+@hookimpl
+async def check_ready(host: Host) -> Sequence[str]:
+    """Tell what is missing."""
+    return [*([] if host.folders(SETTING) else [UNSET]), *_without_program()]
+
+
+def _without_program() -> Sequence[str]:
+    if Path(PROGRAM).is_file():
+        return []
+    return [f"{PROGRAM} is not there, so nothing can be searched; pip install 'sanctuary-host[filesystem]'"]
