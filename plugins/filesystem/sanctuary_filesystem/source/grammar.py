@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ast_grep_py import Rule, SgNode, SgRoot
+from ast_grep_py import Pattern, Rule, SgNode, SgRoot
 
 CAUSE: Final = re.compile(r"^\s+\d+: (.+)$", re.MULTILINE)
 """A line of what it gives as the causes of an error; the last one before the backtrace says most."""
@@ -57,16 +57,23 @@ def has_kind(root: SgNode, kind: str) -> bool:
     return True
 
 
-def matches(root: SgNode, pattern: str) -> list[SgNode]:
+def matches(root: SgNode, pattern: Pattern) -> list[SgNode]:
     """The nodes that match a pattern, in the order of the text, those within others too.
 
     Raises:
         PatternError: it is no pattern in that language.
     """
     try:
-        return root.find_all(pattern=pattern)
+        return root.find_all({"rule": {"pattern": pattern}})
     except BaseException as error:
         raise _ours(error, "it cannot be searched") from None
+
+
+def is_sound(root: SgNode) -> bool:
+    """Whether a text has no error of syntax."""
+    if of_kinds(root, ["ERROR"]):
+        return False
+    return not any(node.is_leaf() and node.parent() for node in find(root, [{"regex": "^$"}]))
 
 
 def _ours(error: BaseException, otherwise: str) -> BaseException:

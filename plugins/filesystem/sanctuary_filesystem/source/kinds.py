@@ -7,7 +7,18 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from sanctuary_filesystem.source import namers
-from sanctuary_filesystem.source.names import Namer, called, child, declared, field, fields, itself, keyword, scope, typed
+from sanctuary_filesystem.source.names import (
+    Namer,
+    called,
+    child,
+    declared,
+    field,
+    fields,
+    itself,
+    keyword,
+    scope,
+    typed,
+)
 
 Wrapping = Literal["text", "range", "word"]
 """Of a node that wraps a definition: its text begins the definition's signature; it only widens its lines; or its text
@@ -62,21 +73,21 @@ DEFINING: Final[Mapping[str, Mapping[str, Namer]]] = {
         "class_declaration": field("class"), "mixin_declaration": field("mixin"), "extension_declaration": field("extension"),
         "extension_type_declaration": field("type"), "enum_declaration": field("enum"), "enum_constant": field("member"),
         "type_alias": child("type", "type_identifier"), "function_signature": field("function"),
-        "getter_signature": field("method"), "setter_signature": field("method"), "operator_signature": itself("method"),
-        "constructor_signature": field("constructor"), "factory_constructor_signature": field("constructor"),
-        "constant_constructor_signature": field("constructor"), "initialized_identifier": field("variable"),
-        "redirecting_factory_constructor_signature": field("constructor"), "static_final_declaration": field("variable"),
+        "getter_signature": field("method"), "setter_signature": field("method"), "operator_signature": namers.constructor_dart,
+        "constructor_signature": namers.constructor_dart, "factory_constructor_signature": namers.constructor_dart,
+        "constant_constructor_signature": namers.constructor_dart, "initialized_identifier": field("variable"),
+        "redirecting_factory_constructor_signature": namers.constructor_dart, "static_final_declaration": field("variable"),
         "function_expression": scope,
     },
     "elixir": {"call": namers.called_elixir},
     "go": {
-        "function_declaration": field("function"), "method_declaration": field("method"), "type_spec": field("type"),
+        "function_declaration": field("function"), "method_declaration": namers.method_go, "type_spec": field("type"),
         "type_alias": field("type"), "const_spec": fields("constant"), "var_spec": fields("variable"),
-        "method_elem": field("method"), "method_spec": field("method"), "func_literal": scope,
+        "method_elem": field("method"), "func_literal": scope,
         "field_declaration": fields("member"),
     },
     "haskell": {
-        "data_type": field("type"), "newtype": field("type"), "type_synonym": field("type"), "type_synomym": field("type"),
+        "data_type": field("type"), "newtype": field("type"), "type_synonym": field("type"),
         "type_family": field("type"), "class": field("class"), "instance": field("instance"), "signature": field("function"),
         "function": field("function"), "bind": field("function"), "local_binds": scope, "data_constructor": scope,
     },
@@ -160,12 +171,12 @@ DEFINING: Final[Mapping[str, Mapping[str, Namer]]] = {
     },
 }  # fmt: skip
 
-_SCRIPT: Final[Mapping[str, Wrapping]] = {
-    "export_statement": "text", "ambient_declaration": "text", "lexical_declaration": "word", "variable_declaration": "word",
+_JAVASCRIPT: Final[Mapping[str, Wrapping]] = {
+    "export_statement": "text", "lexical_declaration": "word", "variable_declaration": "word",
 }  # fmt: skip
+_TYPESCRIPT: Final[Mapping[str, Wrapping]] = {**_JAVASCRIPT, "ambient_declaration": "text"}
 WRAPPING: Final[Mapping[str, Mapping[str, Wrapping]]] = {
     "bash": {"declaration_command": "word"},
-    "c": {},
     "cpp": {"template_declaration": "text"},
     "csharp": {"field_declaration": "text", "event_field_declaration": "text"},
     "dart": {
@@ -173,15 +184,13 @@ WRAPPING: Final[Mapping[str, Mapping[str, Wrapping]]] = {
         "top_level_variable_declaration": "text", "external_function_declaration": "text",
     },
     "go": {"const_declaration": "word", "var_declaration": "word", "type_declaration": "word"},
-    "javascript": _SCRIPT,
+    "javascript": _JAVASCRIPT,
     "lua": {"variable_declaration": "text"},
     "python": {"decorated_definition": "range"},
-    "tsx": _SCRIPT,
-    "typescript": _SCRIPT,
+    "tsx": _TYPESCRIPT,
+    "typescript": _TYPESCRIPT,
 }  # fmt: skip
 UNWRAPPED: Final[Mapping[str, Wrapping]] = MappingProxyType({})
 
-ELIXIR_CALLS: Final = (
-    r"^(def|defp|defmodule|defmacro|defmacrop|defprotocol|defimpl|defguard|defguardp|defdelegate|defn|defnp|test|describe)$"
-)
+ELIXIR_CALLS: Final = r"^(def|defp|defmodule|defmacro|defmacrop|defprotocol|defimpl|defguard|defguardp|defdelegate|defn|defnp|test|describe)$"
 """Calls of Elixir that define something."""

@@ -34,7 +34,9 @@ class Language:
 LANGUAGES: Final = {
     one.name: one
     for one in (
-        Language("bash", "Bash", (".sh", ".bash", ".bats"), (".bashrc", ".profile", "PKGBUILD"), ("bash", "sh", "dash")),
+        Language(
+            "bash", "Bash", (".sh", ".bash", ".bats"), (".bashrc", ".profile", "PKGBUILD"), ("bash", "sh", "dash")
+        ),
         Language("c", "C", (".c", ".h")),
         Language("cpp", "C++", (".cpp", ".cc", ".cxx", ".c++", ".hpp", ".hh", ".hxx", ".ipp", ".inl", ".cu", ".cuh")),
         Language("csharp", "C#", (".cs", ".csx")),

@@ -75,6 +75,25 @@ def _valued(name: SgNode, value: SgNode | None) -> Found:
     return Found(word, (name_of(name),))
 
 
+def method_go(node: SgNode) -> Found | None:
+    """A method, which belongs to the type of its receiver."""
+    name, receiver = node.field("name"), first(node, {"parameter_list"})
+    parameter = receiver and first(receiver, {"parameter_declaration"})
+    kind = parameter and parameter.field("type")
+    if name is None:
+        return None
+    return Found("method", (name_of(name),), kind.text().lstrip("*").partition("[")[0] if kind else "")
+
+
+def constructor_dart(node: SgNode) -> Found | None:
+    """A constructor or an operator, with all of its name."""
+    text, start = name_of(node)
+    before = text.partition("(")[0].rstrip()
+    name = before if before.startswith("operator") else before.split()[-1] if before else ""
+    word = "method" if name.startswith("operator") else "constructor"
+    return Found(word, ((name, start + len(before) - len(name)),)) if name else None
+
+
 def impl_rust(node: SgNode) -> Found | None:
     """What a type can do: it goes by the type's name."""
     of, trait = node.field("type"), node.field("trait")
@@ -146,7 +165,8 @@ def function_lua(node: SgNode) -> Found | None:
     if name is None:
         return None
     word = {"method_index_expression": "method"}.get(name.kind(), "function")
-    return Found(word, (_last(name),))
+    last = _last(name)
+    return Found(word, (last,), name.text()[: -len(last[0])].rstrip(".:").replace(":", "."))
 
 
 def assigned_lua(node: SgNode) -> Found | None:
@@ -200,7 +220,7 @@ def block_hcl(node: SgNode) -> Found | None:
     if not labels:
         return None
     text, start = name_of(labels[-1])
-    return Found(labels[0].text() if len(labels) > 1 else "block", ((text.strip('"'), start),))
+    return Found("block", ((text.strip('"'), start + text.startswith('"')),))
 
 
 def element_html(node: SgNode) -> Found | None:
@@ -250,7 +270,7 @@ def key_of(node: SgNode) -> Found | None:
 
 def heading(node: SgNode) -> Found | None:
     """A heading of Markdown."""
-    inline = first(node, {"inline", "paragraph"})
+    inline = node.field("heading_content") or first(node, {"inline", "paragraph"})
     if inline is None:
         return Found("heading", (("", start_of(node)),))
     text, start = name_of(inline)

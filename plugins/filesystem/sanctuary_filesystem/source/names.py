@@ -22,6 +22,8 @@ PLAIN: Final = frozenset({
 DECLARATORS: Final = 200
 """Declarators within each other, such as of a pointer to a pointer, that are gone through."""
 WORD: Final = re.compile(r"[\w$]+")
+SCOPES: Final = re.compile(r"::(?![^<]*>)")
+"""Between the parts of a qualified name, and not within the arguments of a template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,12 @@ class Found:
     Attributes:
         word: what kind of thing.
         names: its names; several where one declaration has several.
+        owner: what it belongs to where it does not stand within that, such as the receiver of a method in Go.
     """
 
     word: str
     names: tuple[Name, ...]
+    owner: str = ""
 
 
 def start_of(node: SgNode) -> int:
@@ -123,15 +127,25 @@ def declared(word: str) -> Namer:
 
     def namer(node: SgNode) -> Found | None:
         names: list[Name] = []
-        kind = word
+        kind, owner = word, ""
         for declarator in node.field_children("declarator"):
             target, is_function = _declared(declarator)
             if target is not None:
-                names.append(name_of(target))
                 kind = "function" if is_function else kind
-        return Found(kind, tuple(names)) if names else None
+                owner, name = _qualified(target)
+                names.append(name)
+        return Found(kind, tuple(names), owner) if names else None
 
     return namer
+
+
+def _qualified(target: SgNode) -> tuple[str, Name]:
+    """The owner and the name of what may be written as `Box<T>::area`."""
+    text, start = name_of(target)
+    if target.kind() == "operator_cast":
+        return "", (text.partition("(")[0].strip(), start)
+    *owners, name = SCOPES.split(text) if target.kind() == "qualified_identifier" else [text]
+    return ".".join(one.partition("<")[0] for one in owners if one), (name, start + len(text) - len(name))
 
 
 def _declared(declarator: SgNode) -> tuple[SgNode | None, bool]:

@@ -34,12 +34,16 @@ BODIES: Final = frozenset({
     *("class_body", "function_body", "enum_class_body", "do_block", "block", "class_declarations", "instance_declarations"),
     *("block_start", "compound_statement", "declaration_list", "field_declaration_list", "enumerator_list", "accessor_list"),
     *("computed_property", "willset_didset_block", "arrow_expression_clause", "template_body", "statement_block", "enum_body"),
-    *("struct_declaration", "enum_declaration", "union_declaration", "keyframe_block_list", "match", "getter", "setter"),
+    *("keyframe_block_list", "match", "getter", "setter"),
     *("with_body", "constructor_body", "field_initializer_list"),
 })  # fmt: skip
 """Kinds of nodes that begin where a signature ends, where the grammar has no field for them."""
 ANNOTATION: Final = re.compile(r"(?:@(?!interface\b)[\w.:]+|#\[|\[(?=[A-Z]))")
 """What may stand before a definition and is no part of its signature, or begins it."""
+ANNOTATED: Final = frozenset({"java", "kotlin", "scala", "dart", "swift", "csharp", "php", "rust"})
+BRACED: Final = frozenset({"kotlin", "zig", "go"})
+"""Languages of whose definitions the grammar does not always tell the body."""
+KEYWORD_DO: Final = re.compile(r",\s*do:.*", re.DOTALL)
 TRAILING: Final = re.compile(r"(?:[\s{=:;,]|=>|\bdo|\bwhere|\bend|,\s*do)+$")
 LEVEL: Final = re.compile(r"\s*(#{1,6})")
 
@@ -132,15 +136,16 @@ def _walk(root: SgNode, text: str, language: str) -> Iterator[Symbol]:
             continue
         first, lines = _unwrapped(wraps, text, start, lines)
         wraps.clear()
-        path = tuple(".".join(one.names) for one in opened if one.names)
+        path = (*(".".join(one.names) for one in opened if one.names), *([found.owner] if found.owner else []))
         names = tuple(_cleaned(name) for name in found.names)
         if found.word in VALUES:
             key = (path, names[0][0])
             if key in seen and found.word != "key":
                 continue
             seen.add(key)
-        signature = _signature(node, text, first, end, found.word)
-        yield Symbol(found.word, names, path, *lines, signature, len(path), (min(first, start), end))
+        signature = _signature(node, text, (first, end), found.word, language)
+        depth = sum(bool(one.names) for one in opened)
+        yield Symbol(found.word, names, path, *lines, signature, depth, (min(first, start), end))
         if found.word != "member":
             opened.append(_Open(end, found.word, tuple(name for name, _ in names[:1])))
 
@@ -149,9 +154,7 @@ _DROPPED: Final = Found("dropped", ())
 _TRANSPARENT: Final = frozenset({"pair", "assignment", "assignment_expression"})
 
 
-def _nodes(
-    root: SgNode, language: str, defining: Mapping[str, Any], wrapping: Mapping[str, Wrapping]
-) -> list[SgNode]:
+def _nodes(root: SgNode, language: str, defining: Mapping[str, Any], wrapping: Mapping[str, Wrapping]) -> list[SgNode]:
     if language == "elixir":
         rule: Rule = {"kind": "call", "has": {"field": "target", "regex": ELIXIR_CALLS}}
         return grammar.find(root, [rule])
@@ -175,14 +178,12 @@ def _settled(found: Found | None, kind: str, language: str, opened: Sequence[_Op
         return _DROPPED
     if language == "hcl" and word == "variable" and opened and opened[-1].names != ("locals",):
         return _DROPPED
-    if word in {"variable", "field"} and all(name.isupper() for name, _ in found.names):
+    if word in {"variable", "field"} and all(name.isupper() and len(name) > 1 for name, _ in found.names):
         word = "constant"
-    return Found(word, found.names)
+    return Found(word, found.names, found.owner)
 
 
-def _unwrapped(
-    wraps: Sequence[_Wrap], text: str, start: int, lines: tuple[int, int]
-) -> tuple[int, tuple[int, int]]:
+def _unwrapped(wraps: Sequence[_Wrap], text: str, start: int, lines: tuple[int, int]) -> tuple[int, tuple[int, int]]:
     """Where the signature begins, and the lines of all of it, for what stands in wrappers."""
     first = start
     for wrap in reversed(wraps):
@@ -201,10 +202,19 @@ def _cleaned(name: Name) -> Name:
     return " ".join(text.split())[:SIGNATURE], start
 
 
-def _signature(node: SgNode, text: str, start: int, end: int, word: str) -> str:
+def _signature(node: SgNode, text: str, span: tuple[int, int], word: str, language: str) -> str:
     """The text from the start of a definition up to its body, on one line."""
+    start, end = span
     stop = end if word in VALUES else min(_body(node, end), end)
-    said = _bare(text[start : min(stop, start + READ)])
+    said = text[start : min(stop, start + READ)]
+    if word == "key":
+        said = said.partition("\n")[0]
+    elif language in BRACED and word not in VALUES and stop == end:
+        said = said.partition("{")[0]
+    elif language == "elixir":
+        said = KEYWORD_DO.sub("", said)
+    if language in ANNOTATED:
+        said = _bare(said)
     said = TRAILING.sub("", " ".join(said.split()))
     most = VALUE if word in VALUES else SIGNATURE
     return said if len(said) <= most else f"{said[: most - 1]}…"
