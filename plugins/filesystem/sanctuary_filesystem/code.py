@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from sanctuary_filesystem.cursors import Position, cursor_of, position_of
-from sanctuary_filesystem.lines import answer
 from sanctuary_filesystem.roots import open_roots, told
 from sanctuary_filesystem.source import answers, patterns
 from sanctuary_filesystem.source.analysis import work
@@ -17,6 +16,7 @@ from sanctuary_filesystem.source.apart import apart
 from sanctuary_filesystem.source.languages import named
 from sanctuary_filesystem.source.rewriting import Rewriting
 from sanctuary_filesystem.source.survey import SECONDS, Source, Survey
+from sanctuary_filesystem.unified import legible
 from sanctuary_host import Host, Recorded, ToolError, Tools, hookimpl, tool
 from sanctuary_host.doors import Place, Trees, changing
 
@@ -72,12 +72,12 @@ class Code:
     ) -> str:
         """Look at code by syntax, where grep sees text.
 
-        outline: definitions with line ranges and signatures; symbols: where a name is defined; references: its uses, not
-        in comments or strings; search: a pattern of code, $A any node, $$$A any number: foo($A, $$$B); check: syntax
-        errors; metrics: lines, complexity.
+        outline: definitions with line ranges and signatures; symbols: where a name is defined; references: its uses,
+        not in comments or strings; search: a pattern of code, $A any node, $$$A any number: foo($A, $$$B); check:
+        syntax errors; metrics: lines, complexity.
         """
         if action == "languages":
-            return answer([f"{len(answers.languages())} languages"], answers.languages())
+            return _answer([f"{len(answers.languages())} languages"], answers.languages())
         _bound(query=query, glob=glob, cursor=cursor)
         if action in {"symbols", "references", "search"} and not query.strip():
             raise ToolError(f"{action} needs a query: {'a pattern of code' if action == 'search' else 'a name'}")
@@ -138,7 +138,7 @@ class Code:
             )
             rewriting = Rewriting(survey, changes, lambda found: told(self._trees, Place(place.tree, found)))
             rewriting.run(pattern, rewrite)
-        return answer(rewriting.head(), rewriting.lines)
+        return _answer(rewriting.head(), rewriting.lines)
 
     def _heading(self, place: Place, source: Source, found: dict[str, Any]) -> str:
         lines = f", {found['lines']:,} lines" if "rows" in found and "lines" in found else ""
@@ -167,7 +167,7 @@ class Code:
         if position is not None:
             why = "" if page.position else f" after {self._seconds:g} s"
             head.append(f'truncated{why}, next cursor "{cursor_of(asked, position)}"')
-        return answer(head, page.lines[1:] if survey.is_file else page.lines)
+        return _answer(head, page.lines[1:] if survey.is_file else page.lines)
 
 
 class _Page:
@@ -184,6 +184,7 @@ class _Page:
         self.count = self.files = self.before = self.total = 0
         self.part = False
         self.position: Position | None = None
+        self._last: Position = ("", "", 0)
         self.summed: dict[str, Any] = {**dict.fromkeys(SUMMED, 0), "depth": 0}
 
     def add(self, source: Source, heading: str, items: Sequence[str], position: Position) -> None:
@@ -198,15 +199,19 @@ class _Page:
         for item in items[before:]:
             if self.count == self._limit or self._length > LONGEST:
                 break
-            self.lines.append(f"{indent}{item}")
-            self._length += len(item)
+            shown = [legible(line) for line in item.split("\n")]
+            self.lines += [f"{indent}{line}" for line in shown]
+            self._length += sum(map(len, shown))
             self.count += 1
             taken += 1
-        if before + taken < len(items):
+        if before + taken == len(items):
+            self._last = (source.folder, source.name, 0)
+        elif taken or before or self._alone:
             self.position = (source.folder, source.name, before + taken)
-            if not taken and not self._alone:
-                self.lines.pop()
-                self.files -= 1
+        else:
+            self.position = self._last
+            self.lines.pop()
+            self.files -= 1
         if self._alone and (before or self.position):
             self.part, self.before, self.total = True, before, len(items)
 
@@ -218,13 +223,18 @@ class _Page:
             self.summed["depth"] = max(self.summed["depth"], found["depth"])
 
 
+def _answer(head: Sequence[str], lines: Sequence[str]) -> str:
+    """The facts in brackets, and the lines."""
+    return "\n".join([f"[{'; '.join(part for part in head if part)}]", *lines])
+
+
 def _bound(**texts: str) -> None:
     for name, text in texts.items():
         if len(text) > QUERY:
             raise ToolError(f"{name} has {len(text):,} characters, more than {QUERY:,}")
 
 
-def _words(action: str, query: str) -> Iterable[str]:
+def _words(action: str, query: str) -> list[str]:
     """What must stand in a file that can hold what is looked for."""
     if action == "search":
         return patterns.words_of(query)

@@ -30,7 +30,8 @@ def outline_items(rows: Iterable[Sequence[Any]], *, nested: bool) -> list[str]:
 
 def symbol_items(rows: Iterable[Sequence[Any]], query: str) -> list[str]:
     """Definitions whose names fit."""
-    wanted = re.compile(".*".join(re.escape(part) for part in SPLIT.sub(".", query).split("*")), re.DOTALL)
+    parts = [re.escape(part) for part in SPLIT.sub(".", query).split("*")]
+    wanted = re.compile("[^.]*".join(parts)), re.compile(".*".join(parts), re.DOTALL)
     items: list[str] = []
     for word, names, path, start, end, signature in rows:
         fitting = [name for name in names if _fits(wanted, name, path)]
@@ -39,10 +40,11 @@ def symbol_items(rows: Iterable[Sequence[Any]], query: str) -> list[str]:
     return items
 
 
-def _fits(wanted: re.Pattern[str], name: str, path: Sequence[str]) -> bool:
+def _fits(wanted: tuple[re.Pattern[str], re.Pattern[str]], name: str, path: Sequence[str]) -> bool:
+    by_path, by_name = wanted
     parts = SPLIT.sub(".", ".".join((*path, name))).split(".")
     tails = (".".join(parts[place:]) for place in range(len(parts) - 1, -1, -1))
-    return wanted.fullmatch(name) is not None or any(wanted.fullmatch(tail) for tail in tails)
+    return by_name.fullmatch(name) is not None or any(by_path.fullmatch(tail) for tail in tails)
 
 
 def literal_of(query: str) -> list[str]:

@@ -12,6 +12,7 @@ import signal
 import struct
 import sys
 import time
+import traceback
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, Literal
@@ -26,16 +27,19 @@ Work = Callable[[Mapping[str, Any], bytes], Any]
 """What is done with a request and a file's contents; the result must be JSON."""
 
 
+Why = Literal["time", "memory", "failure"]
+
+
 class GivenUpError(Exception):
     """There is no result.
 
     Attributes:
-        why: whether it took too long, or needed too much memory (or crashed, which nobody can tell apart).
+        why: it took too long; it needed too much memory (or crashed, which nobody can tell apart); or the work raised.
     """
 
-    def __init__(self, why: Literal["time", "memory"]) -> None:
+    def __init__(self, why: Why) -> None:
         super().__init__(why)
-        self.why: Literal["time", "memory"] = why
+        self.why: Why = why
 
 
 class Apart:
@@ -66,8 +70,8 @@ class Apart:
         except (TimeoutError, EOFError, BrokenPipeError) as error:
             self.close()
             raise GivenUpError("time" if isinstance(error, TimeoutError) else "memory") from None
-        if "result" not in answer:
-            raise GivenUpError("memory")
+        if "why" in answer:
+            raise GivenUpError(answer["why"])
         return answer["result"]
 
     def close(self) -> None:
@@ -115,6 +119,7 @@ def _serve(work: Work, requests: int, answers: int) -> None:
     """The life of the process: one request at a time, until there are no more."""
     gc.freeze()
     _bound()
+    os.environ["RUST_BACKTRACE"] = "0"  # a backtrace with each error of ast-grep takes more memory than there is
     sys.setrecursionlimit(1000)
     while True:
         try:
@@ -125,7 +130,10 @@ def _serve(work: Work, requests: int, answers: int) -> None:
         try:
             answer = json.dumps({"result": work(json.loads(head), content)}).encode()
         except (MemoryError, RecursionError):
-            answer = b"{}"
+            answer = b'{"why": "memory"}'
+        except Exception:  # noqa: BLE001  # one file's failure is not the others'; the log has it
+            traceback.print_exc()
+            answer = b'{"why": "failure"}'
         del head, content
         _send(answers, HEAD.pack(len(answer), 0) + answer)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tomllib
 import warnings
@@ -19,6 +20,7 @@ MOST: Final = 50
 PYTHON: Final = f"Python {sys.version_info.major}.{sys.version_info.minor}"
 WITH_COMMENTS: Final = ("tsconfig", "jsconfig", ".eslintrc", "devcontainer", ".swcrc", "launch", "tasks", "settings")
 """Names of files of JSON that may have comments, as may whatever ends with `.jsonc`."""
+PLACE: Final = re.compile(r"line (\d+), column (\d+)\)")
 EMPTY: Final = frozenset({"string_content", "raw_text", "text", "heredoc_body", "code_fence_content", "null_scalar"})
 """Kinds of nodes that may be empty and miss nothing."""
 
@@ -99,9 +101,8 @@ def _toml(text: str) -> list[Fault]:
         tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         message, _, place = str(error).rpartition(" (at ")
-        numbers = [int(word) for word in place.rstrip(")").replace(",", "").split() if word.isdigit()]
-        if len(numbers) == 2:
-            return [Fault(*numbers, message)]
+        if numbers := PLACE.fullmatch(place):
+            return [Fault(int(numbers[1]), int(numbers[2]), message)]
         return [Fault(text.count("\n") + 1, 1, message or str(error))]
     return []
 

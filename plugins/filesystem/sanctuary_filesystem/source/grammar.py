@@ -24,7 +24,7 @@ def parse(text: str, language: str) -> SgNode:
     """
     try:
         return SgRoot(text, language).root()
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  # its panics are no Exception; `_ours` gives back all else
         raise _ours(error, "it cannot be parsed") from None
 
 
@@ -34,12 +34,12 @@ def find(root: SgNode, rules: Sequence[Rule]) -> list[SgNode]:
         return []
     try:
         return root.find_all(any=list(rules))
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  # its panics are no Exception; `_ours` gives back all else
         raise _ours(error, "it cannot be searched") from None
 
 
 def of_kinds(root: SgNode, kinds: Iterable[str]) -> list[SgNode]:
-    """The nodes of some kinds, in the order of the text; kinds that the grammar at hand does not have are passed over."""
+    """The nodes of some kinds, in the order of the text; kinds that the grammar does not have are passed over."""
     wanted = list(kinds)
     try:
         return root.find_all(any=[{"kind": kind} for kind in wanted]) if wanted else []
@@ -65,7 +65,7 @@ def matches(root: SgNode, pattern: Pattern) -> list[SgNode]:
     """
     try:
         return root.find_all({"rule": {"pattern": pattern}})
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  # its panics are no Exception; `_ours` gives back all else
         raise _ours(error, "it cannot be searched") from None
 
 

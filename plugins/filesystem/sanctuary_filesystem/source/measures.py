@@ -63,7 +63,8 @@ BRANCHES: Final[dict[str, tuple[str, ...]]] = {
 """Kinds of nodes at which a function's way may part. Each adds one to its complexity, as McCabe (1976) counts."""
 NESTING: Final = frozenset({
     *("if_statement", "for_statement", "while_statement", "do_statement", "for_in_statement", "for_range_loop"),
-    *("foreach_statement", "enhanced_for_statement", "if_expression", "for_expression", "while_expression", "match_arm"),
+    *("foreach_statement", "enhanced_for_statement", "if_expression", "for_expression", "while_expression"),
+    "match_arm",
     *("if", "unless", "while", "until", "for", "guard_statement", "repeat_statement", "repeat_while_statement"),
     *("c_style_for_statement", "do_while_statement", "conditional"),
 })  # fmt: skip

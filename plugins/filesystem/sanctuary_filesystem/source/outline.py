@@ -24,16 +24,20 @@ KEYS: Final = 3
 CALLABLE: Final = frozenset({"function", "method", "constructor", "modifier", "test"})
 """What has code within it: variables in there are nobody else's business."""
 CONTAINING: Final = frozenset({
-    *("class", "interface", "struct", "enum", "trait", "impl", "object", "protocol", "extension", "union", "record", "mixin"),
+    *("class", "interface", "struct", "enum", "trait", "impl", "object", "protocol", "extension", "union", "record"),
+    "mixin",
     *("contract", "library", "actor", "instance"),
 })  # fmt: skip
 """What has methods and fields."""
 VALUES: Final = frozenset({"variable", "constant", "field", "key", "member"})
 """What has no body that its signature would have to leave out."""
 BODIES: Final = frozenset({
-    *("class_body", "function_body", "enum_class_body", "do_block", "block", "class_declarations", "instance_declarations"),
-    *("block_start", "compound_statement", "declaration_list", "field_declaration_list", "enumerator_list", "accessor_list"),
-    *("computed_property", "willset_didset_block", "arrow_expression_clause", "template_body", "statement_block", "enum_body"),
+    *("class_body", "function_body", "enum_class_body", "do_block", "block", "class_declarations"),
+    "instance_declarations",
+    *("block_start", "compound_statement", "declaration_list", "field_declaration_list", "enumerator_list"),
+    "accessor_list",
+    *("computed_property", "willset_didset_block", "arrow_expression_clause", "template_body", "statement_block"),
+    "enum_body",
     *("keyframe_block_list", "match", "getter", "setter"),
     *("with_body", "constructor_body", "field_initializer_list"),
 })  # fmt: skip

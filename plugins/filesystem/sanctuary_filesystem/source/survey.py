@@ -1,4 +1,4 @@
-"""The files of source text at a place: found in order, read through the door, and each worked on in the process apart."""
+"""The files of source text at a place: found in order, read through the door, and worked on in the process apart."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ STEP: Final = 0.5
 """Seconds between two messages on how far it is."""
 DATA: Final = frozenset({"json", "yaml", "toml"})
 """Languages whose files define nothing that anybody looks for by name, and so are only looked at where asked for."""
+GIVEN_UP: Final = {
+    "time": "took too long to parse",
+    "memory": "needed too much memory to parse",
+    "failure": "made the parser fail",
+}
 UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -158,23 +163,26 @@ class Survey:
         try:
             result: dict[str, Any] = self._process.run(asked, source.content, seconds)
         except GivenUpError as error:
-            why = "took too long to parse" if error.why == "time" else "needed too much memory to parse"
-            return self._pass(source.path, why)
+            why = GIVEN_UP[error.why]
+            self._pass(source.path, why)
+            return None
         match result.get("refused"):
             case None:
                 return result
-            case "pattern":
-                if self.is_file or self._language is not None:
-                    raise ToolError(f"the pattern is no {source.language.title}: {result['why']}")
-                return self._pass(source.path, "in whose languages the pattern is none")
+            case "pattern" if self.is_file or self._language is not None:
+                raise ToolError(f"the pattern is no {source.language.title}: {result['why']}")
             case "encoding":
                 raise ToolError(
-                    f"the replacement holds characters that {result['why']} has not, which {shown(source.path)} is written in"
+                    f"the replacement holds characters that {result['why']} lacks, the encoding of {shown(source.path)}"
                 )
+            case "pattern":
+                why = "in whose languages the pattern is none"
             case "binary":
-                return self._pass(source.path, "binary")
+                why = "binary"
             case _:
-                return self._pass(source.path, f"not parsed: {result['why']}")
+                why = f"not parsed: {result['why']}"
+        self._pass(source.path, why)
+        return None
 
     def _pass(self, path: str, why: str) -> None:
         if self.is_file:
@@ -230,10 +238,12 @@ class Survey:
         try:
             with self._place.tree.file(path) as descriptor:
                 if os.fstat(descriptor).st_size > LARGEST:
-                    return self.tally.skip(f"above {LARGEST >> 20} MiB")
+                    self.tally.skip(f"above {LARGEST >> 20} MiB")
+                    return None
                 content = _content(descriptor)
         except (PathError, OSError):
-            return self.tally.skip("that could not be read")
+            self.tally.skip("that could not be read")
+            return None
         language = language_of(path, content)
         if language is None or not self._counts(language, "" if language.name == "cpp" else entry.name):
             return None

@@ -14,8 +14,10 @@ from sanctuary_filesystem.source.outline import Symbol
 
 NAMING: Final = frozenset({
     *("name", "variable_name", "word", "variable", "constructor", "constant", "instance_variable", "class_variable"),
-    *("global_variable", "hash_key_symbol", "simple_symbol", "module_id", "class_name", "id_name", "tag_name", "field_name"),
-    *("attribute_name", "keyframes_name", "feature_name", "property_name", "anchor_name", "alias_name", "string_scalar"),
+    *("global_variable", "hash_key_symbol", "simple_symbol", "module_id", "class_name", "id_name", "tag_name"),
+    "field_name",
+    *("attribute_name", "keyframes_name", "feature_name", "property_name", "anchor_name", "alias_name"),
+    "string_scalar",
     *("metavariable", "alias"),
 })  # fmt: skip
 """Kinds of nodes that are names, beside those whose kind ends with `identifier`."""
