@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,11 @@ PROGRAM: Final = Path(sys.executable).with_name("sanctuary-host")
 RG: Final = Path(sys.executable).with_name("rg")
 WORDS: Final = ["return", "value", "self", "index", "import", "buffer", "token", "result", "node", "context", "yield"]
 NEEDLE: Final = "xylograph_needle"
+PATTERNS: Final = {
+    "a rare word": NEEDLE,
+    "a common word": "return value",
+    "an expression": r"to\w+ re[a-z]+t \d{3}7",
+}
 FILES: Final = 16_000
 MIB: Final = 200
 
@@ -140,11 +146,27 @@ def _calls(ours: Server, theirs: Server, top: Path, rounds: int) -> list[report.
         return one
 
     pairs: list[tuple[str, Callable[[], object], Callable[[], object]]] = [
-        ("read 10 KB", lambda: ours.call("read_file", path=ten), lambda: theirs.call("read_text_file", path=ten)),
-        ("list 75 entries", lambda: ours.call("list_dir", path=str(folder)), lambda: theirs.call("list_directory", path=str(folder))),
-        ("write 1 KB", lambda: ours.call("write_file", path=str(small / "a"), content=text, mode="overwrite"), lambda: theirs.call("write_file", path=str(small / "b"), content=text)),
-        ("edit 10 KB", edit(ours, "edit", path=str(small / "edit-a.txt")), edit(theirs, "", path=str(small / "edit-b.txt"))),
-    ]  # fmt: skip
+        (
+            "read 10 KB",
+            lambda: ours.call("read_file", path=ten),
+            lambda: theirs.call("read_text_file", path=ten),
+        ),
+        (
+            "list 75 entries",
+            lambda: ours.call("list_dir", path=str(folder)),
+            lambda: theirs.call("list_directory", path=str(folder)),
+        ),
+        (
+            "write 1 KB",
+            lambda: ours.call("write_file", path=str(small / "a"), content=text, overwrite=True),
+            lambda: theirs.call("write_file", path=str(small / "b"), content=text),
+        ),
+        (
+            "edit 10 KB",
+            edit(ours, "edit", path=str(small / "edit-a.txt")),
+            edit(theirs, "", path=str(small / "edit-b.txt")),
+        ),
+    ]
     found = []
     for name, mine, its in pairs:
         a, b = _turns(mine, its, rounds)
@@ -162,20 +184,19 @@ def _searches(ours: Server, theirs: Server, many: Path, large: Path, rounds: int
     )
     print(f"{'find files':16} {a * 1000:8.1f} ms   reference {b * 1000:8.1f} ms", flush=True)
     found.append(report.Bar(f"find among {FILES:,} files, over the reference", a / b, 1 / 15, ""))
-    for name, pattern in (
-        ("a rare word", NEEDLE),
-        ("a common word", "return value"),
-        ("an expression", r"to\w+ re[a-z]+t \d{3}7"),
-    ):
+    for name, pattern in PATTERNS.items():
         for mode, flag in (("content", "-n"), ("files", "-l"), ("count", "-c")):
-            a, b = _turns(
-                lambda mode=mode, pattern=pattern: ours.call("grep", pattern=pattern, path=str(large), mode=mode),
-                lambda flag=flag, pattern=pattern: subprocess.run([RG, "--no-config", flag, "-e", pattern, "./"], cwd=large, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False),
-                rounds,
-            )  # fmt: skip
+            asked = {"pattern": pattern, "path": str(large), "mode": mode}
+            command = [RG, "--no-config", flag, "-e", pattern, "./"]
+            a, b = _turns(partial(ours.call, "grep", **asked), partial(_run, command, large), rounds)
             print(f"grep {name}, {mode:8} {a * 1000:8.1f} ms   rg {flag} {b * 1000:8.1f} ms", flush=True)
             found.append(report.Bar(f"grep of {name}, {mode}, over rg {flag}", a / b, 1.3, ""))
     return found
+
+
+def _run(command: Sequence[Path | str], folder: Path) -> bytes:
+    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
+    return done.stdout
 
 
 def _patches(ours: Server, top: Path, rounds: int) -> list[report.Bar]:
@@ -189,7 +210,7 @@ def _patches(ours: Server, top: Path, rounds: int) -> list[report.Bar]:
     shutil.copytree(folder, work)
     for name, text in before.items():
         (work / name).write_text(text.replace("line 250\n", "line two hundred and fifty\n"))
-    made = subprocess.run(["git", "diff", "--no-index", "patched", "after"], cwd=top, capture_output=True, text=True, check=False).stdout.replace("b/after", "b/patched")  # fmt: skip
+    made = _run(["git", "diff", "--no-index", "patched", "after"], top).decode().replace("b/after", "b/patched")
     (top / "change.patch").write_text(made)
     turn = [False, False]
 

@@ -10,6 +10,7 @@ import difflib
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import distribution
 from pathlib import Path
@@ -27,7 +28,7 @@ from sanctuary_host.containment.wire import LIMIT
 from sanctuary_host.environment import KEPT_IN_WORKERS
 from sanctuary_host.fleet.attached import FleetSettings
 from sanctuary_host.fleet.clients import CLIENTS, direct, document, render, routed
-from sanctuary_host.fleet.configure import COMMAND, GATEWAY
+from sanctuary_host.fleet.configure import COMMAND, GATEWAY, placeholders
 from sanctuary_host.jobs import MEMORY, READY_SECONDS
 from sanctuary_host.observe.traces import VARIABLES
 from sanctuary_host.plugins import DISTRIBUTION, GROUP, Cluster, load
@@ -52,14 +53,15 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; print a diff and end with status 1")
     check: bool = parser.parse_args(words).check
-    clusters = [load(name, os.environ) for name in own_clusters()]
+    with tempfile.TemporaryDirectory() as folder:
+        clusters = [load_whole(name, folder) for name in own_clusters()]
     status = 0
     pages = {
         "docs/settings.md": settings_page(clusters),
         "docs/tools.md": tools_page(clusters),
-        "docs/clients.md": clients_page((HERE / "clients.md").read_text(encoding="utf-8")),
-        "deploy/clients/gateway_routed.json": configuration("claude-code", "gateway", own_clusters()),
-        "deploy/clients/legacy_direct.json": configuration("claude-code", "legacy", own_clusters()),
+        "docs/clients.md": clients_page((HERE / "clients.md").read_text(encoding="utf-8"), clusters),
+        "deploy/clients/gateway_routed.json": configuration("claude-code", "gateway", clusters),
+        "deploy/clients/legacy_direct.json": configuration("claude-code", "legacy", clusters),
     }
     for name, text in pages.items():
         path = HERE.parent / name
@@ -77,27 +79,35 @@ def main(words: Sequence[str] | None = None) -> int:
     return status
 
 
+def load_whole(name: str, folder: str) -> Cluster:
+    """A cluster with a folder to write in for each mount, so that none of its tools is left out."""
+    mounts = load(name, os.environ).boundary.mounts
+    return load(name, {**os.environ, **{mount.setting: f"{folder}:{mount.mode}" for mount in mounts}})
+
+
 def own_clusters() -> list[str]:
     """The clusters that this distribution itself has plugins for."""
     groups = {entry.group for entry in distribution(DISTRIBUTION).entry_points}
     return sorted(group.removeprefix(GROUP) for group in groups if group.startswith(GROUP))
 
 
-def configuration(client: str, mode: str, clusters: Sequence[str]) -> str:
+def configuration(client: str, mode: str, clusters: Sequence[Cluster]) -> str:
     """What `sanctuary-host config --portable` prints, whatever the environment holds."""
     known = CLIENTS[client]
     if mode == "gateway":
         return render(known, document(known, routed(known, GATEWAY), remote=True))
-    return render(known, document(known, direct(known, [COMMAND], clusters), remote=False))
+    folders = {one.name: placeholders({mount.setting: mount.kind for mount in one.boundary.mounts}) for one in clusters}
+    return render(known, document(known, direct(known, [COMMAND], folders), remote=False))
 
 
-def clients_page(page: str) -> str:
+def clients_page(page: str, clusters: Sequence[Cluster]) -> str:
     """The page of clients, with each block below a line `<!-- config CLIENT MODE -->` as the code writes it today."""
 
     def block(found: re.Match[str]) -> str:
         client, mode = found.group(1, 2)
         language = "toml" if CLIENTS[client].format == "toml" else "json"
-        return f"<!-- config {client} {mode} -->\n```{language}\n{configuration(client, mode, ['utils'])}```\n"
+        utils = [cluster for cluster in clusters if cluster.name == "utils"]
+        return f"<!-- config {client} {mode} -->\n```{language}\n{configuration(client, mode, utils)}```\n"
 
     return re.sub(r"<!-- config (\S+) (\S+) -->\n(?:```\w+\n.*?^```\n)?", block, page, flags=re.DOTALL | re.MULTILINE)
 
@@ -106,11 +116,27 @@ def settings_page(clusters: Sequence[Cluster]) -> str:
     """The page of settings."""
     parts = [NOTE, "# Settings", SETTINGS_INTRODUCTION, "## The host", settings_table(Config, "SANCTUARY")]
     for cluster in clusters:
-        for model in settings_models(cluster):
-            parts += [f"## The cluster `{cluster.name}`", settings_table(model, cluster.name)]
+        tables = [mounts_table(cluster)] if cluster.boundary.mounts else []
+        tables += [settings_table(model, cluster.name) for model in settings_models(cluster)]
+        parts += [f"## The cluster `{cluster.name}`", *tables] if tables else []
     parts += ["## The fleet of `sanctuary-host up`", settings_table(FleetSettings, "SANCTUARY")]
     parts += ["## Variables of others", others_table(), "## Limits that are no settings", limits_table()]
     return "\n\n".join(parts) + "\n"
+
+
+def mounts_table(cluster: Cluster) -> str:
+    """One line for each setting that grants folders."""
+    rows: list[list[str]] = []
+    for mount in cluster.boundary.mounts:
+        value = "`/path[:ro|rw][,name=/path…]`" if mount.mode == "rw" else "`/path[,name=/path…]`"
+        meaning = "The folders that its tools work on, to read"
+        if mount.mode == "rw":
+            meaning += " or, with `:rw`, to write too"
+        meaning += "; callers name the further ones `name:path`."
+        if mount.kind == "volume":
+            value, meaning = "path of a folder", "Where it keeps what is its own."
+        rows.append([f"`{mount.setting}`", value, "unset", meaning])
+    return table(["variable", "value", "default", "meaning"], rows)
 
 
 def settings_models(cluster: Cluster) -> list[type[BaseModel]]:

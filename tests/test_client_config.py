@@ -41,7 +41,7 @@ def read(client: Client, text: str) -> Any:
 
 
 def entries(client: Client, *, remote: bool = True) -> dict[str, Any]:
-    own = routed(client, GATEWAY) if remote else direct(client, ["/opt/bin/sanctuary-host"], ["utils", "git"])
+    own = routed(client, GATEWAY) if remote else direct(client, ["/opt/bin/sanctuary-host"], {"utils": {}, "git": {}})
     return document(client, own, remote=remote)
 
 
@@ -151,12 +151,17 @@ async def test_what_does_not_fit_is_a_sentence_and_status_2(
 async def test_without_cluster_all_installed_ones_are_covered(
     distribution: Callable[..., Path], run: Callable[..., Any]
 ) -> None:
-    site = str(distribution("acme", "dice", {"roll": "broken ="}))  # never imported
+    site = str(distribution("acme", "dice", {"roll": "broken ="}))  # and covered all the same
     words = ("config", "--client", "cursor", "--mode", "legacy")
     names = list(json.loads((await run(*words, PYTHONPATH=site)).out)["mcpServers"])
     assert {"sanctuary-dice", "sanctuary-utils"} <= set(names)
     named = json.loads((await run(*words, PYTHONPATH=site, CLUSTER="dice")).out)
     assert list(named["mcpServers"]) == ["sanctuary-dice"]
+    ran = await run(*words, "--cluster", "filesystem")
+    assert "set SANCTUARY_WORKSPACE=/path before this command" in ran.err
+    ran = await run(*words, "--cluster", "filesystem", SANCTUARY_WORKSPACE="/srv/work:rw")
+    assert json.loads(ran.out)["mcpServers"]["sanctuary-filesystem"]["env"]["SANCTUARY_WORKSPACE"] == "/srv/work:rw"
+    assert "SANCTUARY_WORKSPACE" not in ran.err
     listed = json.loads((await run(*words, "--cluster", "utils,dice", "utils", PYTHONPATH=site, CLUSTER="x")).out)
     assert list(listed["mcpServers"]) == ["sanctuary-utils", "sanctuary-dice"]
 
@@ -253,7 +258,7 @@ def test_an_older_entry_of_ours_is_replaced_and_what_the_user_added_to_it_stays(
     old = routed(client, "http://old.example", transport="http")["sanctuary-gateway"]
     variables = "environment" if name == "opencode" else "env"
     content = document(client, {"sanctuary-gateway": {**old, "timeout": 7}}, remote=True)
-    direct_entry = direct(client, ["old"], ["utils"])["sanctuary-utils"]
+    direct_entry = direct(client, ["old"], {"utils": {}})["sanctuary-utils"]
     content[client.key]["sanctuary-utils"] = {**direct_entry, variables: {"CLUSTER": "x", "SANCTUARY_DATA": "/data"}}
     path.write_text(render(client, content))
     install(client, path, entries(client))

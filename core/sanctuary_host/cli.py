@@ -156,7 +156,7 @@ def _serve(config: Config, environment: Mapping[str, str]) -> int:
     listener = _listen(config)
     confinement = Confinement.prepare(cluster.boundary, environment, config.sandbox)
     witness = Witness(confinement, environment, contained=config.container)
-    zygote = Zygote.start(work_of(cluster), confinement.worker)
+    zygote = Zygote.start(work_of(cluster), confinement.worker, cluster.kept)
     reader = None
     if config.gateway_url and listener is not None and (path := environment.get("API_TOKEN_FILE")):
         reader = Reader.start(path)

@@ -73,6 +73,7 @@ class Host:
         self._touch = touch
         self._package = package
         self.endings: list[Callable[[], Any]] = []
+        self.kept: list[int] = []
 
     def settings(self, model: type[M]) -> M:
         """The plugin's settings, read from the environment.
@@ -145,6 +146,14 @@ class Host:
     def on_shutdown(self, callback: Callable[[], Any]) -> None:
         """Have `callback` called when the host stops; it may be a coroutine function."""
         self.endings.append(callback)
+
+    def keep_open(self, descriptor: int) -> None:
+        """Have workers inherit a file or folder that is open; all else is closed before their first call.
+
+        Args:
+            descriptor: from now on until the host ends, and the same number in every worker.
+        """
+        self.kept.append(descriptor)
 
     def offer(self, name: str, *, offered: bool) -> None:
         """Show or hide one of the plugin's tools or prompts from now on; clients are told that the list changed.

@@ -82,6 +82,11 @@ class Cluster:
         """The host's version."""
         return version(DISTRIBUTION)
 
+    @property
+    def kept(self) -> frozenset[int]:
+        """The descriptors that workers inherit."""
+        return frozenset(descriptor for plugin in self.plugins for descriptor in plugin.host.kept)
+
     def listed_tools(self) -> list[Tool]:
         """The tools on offer now."""
         return [tool for tool in self.tools.values() if tool.name not in self.hidden]

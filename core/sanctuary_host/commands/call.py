@@ -49,7 +49,7 @@ def call_tool(
         UsageError: no such tool, or words that are no arguments.
     """
     arguments = _arguments(words, find_tool(cluster, name).arguments.schema.get("properties", {}))
-    zygote = Zygote.start(work_of(cluster), confinement.worker)
+    zygote = Zygote.start(work_of(cluster), confinement.worker, cluster.kept)
     trail = open_trail()
     confinement.seal_host()
     reply = asyncio.run(_call(cluster, zygote, trail, name, arguments))

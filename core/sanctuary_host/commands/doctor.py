@@ -52,7 +52,7 @@ def examine(cluster: Cluster, config: Config, environment: Mapping[str, str], *,
         refused = str(error)
         confinement = Confinement.prepare(cluster.boundary, environment, "best-effort")
     witness = Witness(confinement, environment, contained=config.container)
-    zygote = Zygote.start(work_of(cluster), confinement.worker)
+    zygote = Zygote.start(work_of(cluster), confinement.worker, cluster.kept)
     try:
         confinement.seal_host()
     except SandboxError as error:

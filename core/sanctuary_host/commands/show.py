@@ -111,6 +111,7 @@ def check(cluster: Cluster, server: str, environment: Mapping[str, str], *, as_j
             "faults": faults,
             "boundary": str(cluster.boundary),
             "port": cluster.boundary.port,
+            "folders": {mount.setting: mount.kind for mount in cluster.boundary.mounts},
             "unset": list(unset_folders(cluster.boundary, environment)),
             "plugins": [{"name": plugin.name, "distribution": plugin.distribution} for plugin in cluster.plugins],
             "tools": sizes,

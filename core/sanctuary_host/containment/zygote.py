@@ -52,12 +52,13 @@ class Zygote:
         self.printed = printed
 
     @classmethod
-    def start(cls, work: Work, sandbox: Sandbox | None = None) -> Zygote:
+    def start(cls, work: Work, sandbox: Sandbox | None = None, kept: Collection[int] = ()) -> Zygote:
         """Fork the server.
 
         Args:
             work: what its workers do; whatever it refers to is inherited, not sent.
             sandbox: what confines each worker; `None` for nothing but the user's rights.
+            kept: descriptors that its workers inherit.
 
         Raises:
             ThreadsError: the process has threads already, which a fork would leave half alive.
@@ -71,7 +72,7 @@ class Zygote:
 
         def keep() -> None:
             host_end.close()
-            _keep(server_end, printing, work, sandbox, host)
+            _keep(server_end, printing, work, sandbox, kept, host)
 
         pid = fork(keep)
         server_end.close()
@@ -96,13 +97,15 @@ class Zygote:
                 time.sleep(0.002)
 
 
-def _keep(control: socket.socket, printing: int, work: Work, sandbox: Sandbox | None, host: int) -> NoReturn:
+def _keep(
+    control: socket.socket, printing: int, work: Work, sandbox: Sandbox | None, kept: Collection[int], host: int
+) -> NoReturn:
     die_with(host)
     adopt_orphans()
     os.setsid()  # a terminal's Ctrl-C is for the host, which then ends its calls in order
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    only_standard_files(printing, {control.fileno(), *(sandbox.descriptors if sandbox is not None else ())})
+    only_standard_files(printing, {control.fileno(), *kept, *(sandbox.descriptors if sandbox is not None else ())})
     for name in [*os.environ]:
         if name not in KEPT_IN_WORKERS:
             del os.environ[name]

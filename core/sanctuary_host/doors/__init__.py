@@ -1,8 +1,9 @@
 """The single doors to what is dangerous, for packs to go through."""
 
 from sanctuary_host.doors.changes import Changes, Held, changing
-from sanctuary_host.doors.etags import etag_of
+from sanctuary_host.doors.etags import etag_of, etag_of_content
 from sanctuary_host.doors.own import NAME as OWN
+from sanctuary_host.doors.trash import Trashed, discard, find, purge, restore, trashed
 from sanctuary_host.doors.trees import PathError, Place, Tree, Trees, check_name, kind_of, shown
 
 __all__ = [
@@ -11,11 +12,18 @@ __all__ = [
     "Held",
     "PathError",
     "Place",
+    "Trashed",
     "Tree",
     "Trees",
     "changing",
     "check_name",
+    "discard",
     "etag_of",
+    "etag_of_content",
+    "find",
     "kind_of",
+    "purge",
+    "restore",
     "shown",
+    "trashed",
 ]

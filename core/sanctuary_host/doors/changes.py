@@ -147,7 +147,7 @@ class Changes:
         status = self._tree.status(source, follow=False)
         with self._tree.parent(source):
             pass
-        self._make_parents(target)
+        self._make_parents(target, is_new=not ours)
         self._steps["move"].append(Step("rename", Spot(source.rstrip("/")), Spot(target.rstrip("/")), status.st_ino))
 
     def put(self, name: str, path: str) -> None:
@@ -213,11 +213,12 @@ class Changes:
             step = Step("refill", spot, Spot(over.path), over.status.st_ino, kept=kept)
         self._steps["replace"].append(step)
 
-    def _make_parents(self, path: str) -> str:
+    def _make_parents(self, path: str, *, is_new: bool = True) -> str:
         """Plan the folders that a path lacks; gives the nearest one that is there."""
         rest, name = split(path.rstrip("/"))
-        check_name(name)
-        if path.count("/") > DEPTH:
+        if is_new:  # what comes out of the trash keeps the name that it had
+            check_name(name)
+        if is_new and path.count("/") > DEPTH:
             raise PathError(f"{shown(path)} is more than {DEPTH} folders deep; choose a shorter path")
         missing: list[str] = []
         while rest not in {".", "/", ""}:

@@ -12,9 +12,10 @@ from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
 from sanctuary_host.doors.beneath import open_beneath, split
-from sanctuary_host.doors.own import NAME, Own, owned, remove
+from sanctuary_host.doors.own import NAME, Own, owned
+from sanctuary_host.doors.removing import remove
 from sanctuary_host.doors.renaming import exchange, rename
-from sanctuary_host.doors.writing import copy, write_over
+from sanctuary_host.doors.writing import copy, sync, write_over
 
 JOURNAL: Final = "journal"
 BEGUN: Final = "journal.begun"
@@ -116,7 +117,6 @@ def do(own: Own, step: Step) -> None:
                 _exchange(own, step, (folder, name), (to_folder, to_name))
             else:
                 rename(folder, name, to_folder, to_name)
-            _sync(to_folder)
 
 
 def _exchange(own: Own, step: Step, here: tuple[int, str], there: tuple[int, str]) -> None:
@@ -187,7 +187,6 @@ def _replace(own: Own, step: Step) -> None:
         if _inode(to_folder, to_name) != step.other:
             raise ChangedError(step.target.path)
         os.rename(name, to_name, src_dir_fd=folder, dst_dir_fd=to_folder)
-        _sync(to_folder)
 
 
 def is_left(top: int) -> bool:
@@ -231,7 +230,14 @@ def settle(top: int) -> None:
 
 
 def _write(own: Own, steps: Sequence[Step]) -> None:
-    """Write the journal: from the moment on at which it has its name, the change is made."""
+    """Write the journal: from the moment on at which it has its name, the change is made.
+
+    What it would have finished after a power failure is on the disk before it is.
+    """
+    for step in steps:
+        if step.kind in {"exchange", "refill"} or (step.kind == "rename" and not step.target.work and step.source.work):
+            with _told(step), _at(own, step.source) as (folder, name):
+                sync(folder, name)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(
         os.open(BEGUN, flags, 0o600, dir_fd=own.folder), "w", encoding="utf-8", errors="surrogateescape"
@@ -295,11 +301,6 @@ def _at(own: Own, spot: Spot) -> Generator[tuple[int, str]]:
         yield folder, name
     finally:
         os.close(folder)
-
-
-def _sync(folder: int) -> None:
-    with contextlib.suppress(OSError):  # not every file system can
-        os.fsync(folder)
 
 
 @contextmanager

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
-import stat
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from sanctuary_host.doors.beneath import open_beneath, split
+from sanctuary_host.doors.removing import remove
 
 NAME: Final = ".sanctuary"
 LOCK: Final = "lock"
@@ -87,18 +86,6 @@ def owned(top: int) -> Generator[Own]:
         work = _made(folder, WORK)
         open_ones.callback(os.close, work)
         yield Own(top, folder, work)
-
-
-def remove(folder: int, name: str) -> None:
-    """Remove a file, or a folder with all that is in it; links are removed and not followed.
-
-    Raises:
-        OSError: it cannot be removed.
-    """
-    if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-        shutil.rmtree(name, dir_fd=folder)
-    else:
-        os.unlink(name, dir_fd=folder)
 
 
 def _folder(top: int) -> int:

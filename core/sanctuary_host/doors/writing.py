@@ -17,7 +17,7 @@ NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def make(folder: int, name: str, content: bytes, mode: int) -> int:
-    """Make a file, and have it on the disk; gives its inode.
+    """Make a file; gives its inode. Its contents are on their way to the disk then, and nobody waits for them.
 
     Args:
         folder: a descriptor of the folder.
@@ -31,7 +31,8 @@ def make(folder: int, name: str, content: bytes, mode: int) -> int:
     descriptor = os.open(name, NEW, mode, dir_fd=folder)
     try:
         _write(descriptor, content)
-        os.fsync(descriptor)
+        if hasattr(os, "posix_fadvise"):  # which begins to write dirty pages, and drops none of them
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         return os.fstat(descriptor).st_ino
     except BaseException:
         os.unlink(name, dir_fd=folder)
@@ -149,6 +150,21 @@ def _take_room(descriptor: int, size: int) -> None:
             return
         os.ftruncate(descriptor, before)
         raise
+
+
+def sync(folder: int, name: str) -> None:
+    """Wait until the contents of a file are on the disk; of what is no file nothing is waited for.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+        return
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _write(descriptor: int, content: bytes) -> None:

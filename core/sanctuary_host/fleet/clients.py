@@ -243,9 +243,18 @@ def place_of(client: Client, environment: Mapping[str, str], platform: str) -> P
     return Path((client.darwin if platform == "darwin" else client.linux).format(**folders))
 
 
-def direct(client: Client, command: Sequence[str], clusters: Sequence[str]) -> dict[str, Object]:
-    """One entry for each cluster, which the client starts by itself over standard input and output."""
-    return {f"sanctuary-{cluster}": client.stdio(command, {"CLUSTER": cluster}) for cluster in clusters}
+def direct(client: Client, command: Sequence[str], clusters: Mapping[str, Mapping[str, str]]) -> dict[str, Object]:
+    """One entry for each cluster, which the client starts by itself over standard input and output.
+
+    Args:
+        client: what reads it.
+        command: how the host is started.
+        clusters: by name, the variables that name the folders which a cluster works on.
+    """
+    return {
+        f"sanctuary-{cluster}": client.stdio(command, {"CLUSTER": cluster, **folders})
+        for cluster, folders in clusters.items()
+    }
 
 
 def routed(client: Client, gateway: str, server: str = "", transport: Transport = "http") -> dict[str, Object]:

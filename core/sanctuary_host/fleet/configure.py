@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import re
 import shutil
@@ -27,11 +28,13 @@ from sanctuary_host.fleet.clients import (
     render,
     routed,
 )
+from sanctuary_host.fleet.member import report
 from sanctuary_host.plugins import UnknownClusterError, installed
 from sanctuary_host.settings import SettingsError
 
 GATEWAY: Final = "http://127.0.0.1:4444"
 COMMAND: Final = "sanctuary-host"
+FOLDER: Final = "/path/to/folder"
 SERVER: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 PAINTS: Final = {"+": "green", "-": "red"}
 
@@ -91,14 +94,41 @@ def _direct(client: Client, options: Namespace, environment: Mapping[str, str]) 
         if getattr(options, word):
             raise UsageError(f"--{word} belongs to --mode gateway; a command that the client starts has none")
     known = installed()
-    named = [name for word in options.cluster for name in word.split(",") if name]
-    clusters = named or ([environment["CLUSTER"]] if environment.get("CLUSTER") else known)
+    wanted = [name for word in options.cluster for name in word.split(",") if name]
+    clusters = wanted or ([environment["CLUSTER"]] if environment.get("CLUSTER") else known)
     if not clusters:
         raise UsageError("no cluster is installed; install a distribution that has one")
     for name in clusters:
         if name not in known:
             raise UnknownClusterError(f"cluster {name[:64]!r} is not installed; installed: {', '.join(known)}")
-    return direct(client, [COMMAND] if options.portable else own_command(), list(dict.fromkeys(clusters)))
+    folders = asyncio.run(_folders(list(dict.fromkeys(clusters)), environment))
+    if options.portable:
+        named = {name: placeholders(settings) for name, settings in folders.items()}
+        return direct(client, [COMMAND], named)
+    for name, settings in folders.items():
+        if "bind" in settings.values() and not any(environment.get(setting) for setting in settings):
+            where = " or ".join(settings)
+            print(f"{name} will have no folder to work on; set {where}=/path before this command.", file=sys.stderr)
+    own = {
+        name: {setting: environment[setting] for setting in settings if environment.get(setting)}
+        for name, settings in folders.items()
+    }
+    return direct(client, own_command(), own)
+
+
+def placeholders(settings: Mapping[str, str]) -> dict[str, str]:
+    """What stands for a user's folders where they are not known; what a cluster keeps for itself has a default.
+
+    Args:
+        settings: the variables that name folders, with the kind of each mount.
+    """
+    return {setting: FOLDER for setting, kind in settings.items() if kind == "bind"}
+
+
+async def _folders(clusters: Sequence[str], environment: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """The variables that name folders, by cluster; each is asked in a process of its own."""
+    said = await asyncio.gather(*(report(name, environment) for name in clusters))
+    return {name: dict(one.get("folders", {})) for name, one in zip(clusters, said, strict=True)}
 
 
 def own_command() -> Sequence[str]:

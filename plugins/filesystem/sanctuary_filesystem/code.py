@@ -16,7 +16,7 @@ from sanctuary_filesystem.source.apart import apart
 from sanctuary_filesystem.source.languages import named
 from sanctuary_filesystem.source.rewriting import Rewriting
 from sanctuary_filesystem.source.survey import SECONDS, Source, Survey
-from sanctuary_filesystem.unified import legible
+from sanctuary_filesystem.visible import visible
 from sanctuary_host import Host, Recorded, ToolError, Tools, hookimpl, tool
 from sanctuary_host.doors import Place, Trees, changing
 
@@ -199,9 +199,9 @@ class _Page:
         for item in items[before:]:
             if self.count == self._limit or self._length > LONGEST:
                 break
-            shown = [legible(line) for line in item.split("\n")]
-            self.lines += [f"{indent}{line}" for line in shown]
-            self._length += sum(map(len, shown))
+            shown = visible(item)
+            self.lines += [f"{indent}{line}" for line in shown.split("\n")]
+            self._length += len(shown)
             self.count += 1
             taken += 1
         if before + taken == len(items):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from sanctuary_filesystem.cursors import Position
 from sanctuary_filesystem.globs import Glob
-from sanctuary_filesystem.lines import LONGEST
+from sanctuary_filesystem.lines import LONGEST, Range
 from sanctuary_filesystem.walking import Entry, Kind, Walk
 
-Wanted = Literal["file", "folder", "link", "any"]
-Order = Literal["name", "size", "time"]
+Wanted = Literal["file", "folder", "any"]
+Order = Literal["name", "largest", "newest"]
+SPARE: Final = 5000
+"""Entries beyond a page that are kept until they are sorted out together; each takes some 600 bytes."""
 
 
 @dataclass(slots=True)
@@ -36,27 +36,32 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is wanted; times in nanoseconds since 1970, sizes in bytes, -1 for no bound."""
+    """What is wanted; times in nanoseconds since 1970, sizes in bytes."""
 
     glob: Glob
     kind: Wanted
-    newer: int | None
-    older: int | None
-    min_size: int
-    max_size: int
+    changed: Range
+    size: Range
     sort: Order
 
     @property
     def measures(self) -> bool:
         """Whether sizes and times are needed."""
-        bounds = self.newer, self.older
-        return self.sort != "name" or bounds != (None, None) or self.min_size > 0 or self.max_size >= 0
+        return self.sort != "name" or (*self.changed, *self.size) != (None,) * 4
+
+    @property
+    def kinds(self) -> set[Kind]:
+        """What is wanted may be any of these."""
+        kinds: set[Kind] = {"file", "folder", "link", "other"}
+        if self.glob.folders_only or self.kind == "folder":
+            return {"folder"}
+        return kinds - {"folder"} if self.kind == "file" else kinds
 
     def run(self, walk: Walk, position: Position, limit: int) -> Page:
         """Search.
 
         Args:
-            walk: through the folder.
+            walk: for the glob and the kinds, through the folder.
             position: where the page begins; empty for the first one.
             limit: entries that it has at most.
 
@@ -70,7 +75,7 @@ class Query:
         folder, name = position or ("", "")
         page = Page()
         length = 0
-        with closing(walk.entries(self._accepts(), status=self.measures, after=(str(folder), str(name)))) as entries:
+        with closing(walk.entries(status=self.measures, after=(str(folder), str(name)))) as entries:
             for entry in filter(self._fits, entries):
                 if len(page.entries) == limit or length > LONGEST:
                     last = page.entries[-1]
@@ -86,59 +91,49 @@ class Query:
 
     def _ranked(self, walk: Walk, position: Position, limit: int) -> Page:
         """It takes the whole walk, and keeps no more than a page of it."""
-        page = Page(total=0)
+        page = Page()
         after = tuple(position)
+        total = 0
 
-        def keys() -> Iterator[tuple[int, str, Entry]]:
-            for entry in filter(self._fits, walk.entries(self._accepts(), status=True)):
-                assert entry.status is not None
-                assert page.total is not None
-                page.total += 1
-                value = entry.status.st_size if self.sort == "size" else entry.status.st_mtime_ns
-                if after and (-value, entry.path) <= after:
-                    page.before += 1
-                else:
-                    yield -value, entry.path, entry
-
+        kept: list[tuple[int, str, Entry]] = []
+        for entry in walk.entries(status=True):
+            if entry.status is None or not self._fits(entry):
+                continue
+            total += 1
+            path = entry.folder + entry.name
+            value = -(entry.status.st_size if self.sort == "largest" else entry.status.st_mtime_ns)
+            if after and (value, path) <= after:
+                page.before += 1
+                continue
+            kept.append((value, path, entry))
+            if len(kept) > limit + SPARE:
+                kept.sort()
+                del kept[limit:]
+        kept.sort()
         length = 0
-        for value, path, entry in heapq.nsmallest(limit, keys()):
+        for value, path, entry in kept[:limit]:
             if length > LONGEST:
                 break
             page.entries.append(entry)
             page.position = (value, path)
             length += len(path)
-        if page.before + len(page.entries) == page.total:
+        page.total = total
+        if page.before + len(page.entries) == total:
             page.position = None
         if walk.stopped is not None:
             page.total = page.position = None  # what is first is not known
         return page
-
-    def _accepts(self) -> Callable[[str, str, Kind], bool]:
-        """Whether something is wanted, as far as its name tells."""
-        match, by_name = self.glob.pattern.fullmatch, self.glob.by_name
-        kinds: set[Kind] = {"file", "folder", "link", "other"}
-        if self.glob.folders_only or self.kind == "folder":
-            kinds = {"folder"}
-        elif self.kind == "link":
-            kinds = {"link"}
-        elif self.kind == "file":
-            kinds.discard("folder")
-
-        def accepts(name: str, path: str, kind: Kind) -> bool:
-            return match(name if by_name else path) is not None and kind in kinds
-
-        return accepts
 
     def _fits(self, entry: Entry) -> bool:
         """Whether something that is accepted has the right size and time."""
         status = entry.status
         if status is None:
             return True
-        if self.newer is not None and status.st_mtime_ns < self.newer:
+        if self.size != (None, None) and (entry.kind != "file" or not _is_within(status.st_size, self.size)):
             return False
-        if self.older is not None and status.st_mtime_ns >= self.older:
-            return False
-        if self.min_size > 0 or self.max_size >= 0:
-            in_bounds = self.min_size <= status.st_size and (self.max_size < 0 or status.st_size <= self.max_size)
-            return entry.kind == "file" and in_bounds
-        return True
+        return _is_within(status.st_mtime_ns, self.changed)
+
+
+def _is_within(value: int, bounds: Range) -> bool:
+    low, high = bounds
+    return (low is None or low <= value) and (high is None or value <= high)

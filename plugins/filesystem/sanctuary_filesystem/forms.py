@@ -43,32 +43,39 @@ def form_of(content: bytes, *, whole: bool = True) -> Form | None:
 
     Args:
         content: a file's contents, or their start.
-        whole: whether they are all; else a character may be cut at the end.
+        whole: whether they are all; else a character or a line end may be cut at the end.
     """
+    if content.startswith(codecs.BOM_UTF32_LE):  # it begins as the mark of UTF-16 does
+        return None
     for mark, encoding in MARKS:
         if content.startswith(mark):
-            return Form(encoding, mark, _newline(content.removeprefix(mark), encoding))
+            return Form(encoding, mark, _newline(content.removeprefix(mark), encoding, whole=whole))
     if b"\0" in content[:LOOKED_AT]:
         return None
+    encoding = "utf-8" if content.isascii() or _is_utf_8(content, whole=whole) else "latin-1"
+    return Form(encoding, b"", _newline(content, encoding, whole=whole))
+
+
+def _is_utf_8(content: bytes, *, whole: bool) -> bool:
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(content, final=whole)
+        codecs.utf_8_decode(content, "strict", whole)
     except UnicodeDecodeError:
-        return Form("latin-1", b"", _newline(content, "latin-1"))
-    return Form("utf-8", b"", _newline(content, "utf-8"))
+        return False
+    return True
 
 
-def _newline(content: bytes, encoding: Encoding) -> Newline:
-    if encoding.startswith("utf-16"):
-        ends = [end.encode(encoding) for end in ("\r\n", "\n", "\r")]
-    else:
-        ends = [b"\r\n", b"\n", b"\r"]
-    both = content.count(ends[0])
+def _newline(content: bytes, encoding: Encoding, *, whole: bool) -> Newline:
+    if encoding.startswith("utf-16"):  # two bytes that look like a line end may be halves of two characters
+        content = content[: len(content) & ~1].decode(encoding, "replace").encode()
+    if not whole:
+        content = content.removesuffix(b"\r")
+    if b"\r" not in content:
+        return "LF" if b"\n" in content else "none"
+    both = content.count(b"\r\n")
     counts: dict[Newline, int] = {
         "CRLF": both,
-        "LF": content.count(ends[1]) - both,
-        "CR": content.count(ends[2]) - both,
+        "LF": content.count(b"\n") - both,
+        "CR": content.count(b"\r") - both,
     }
     used: list[Newline] = [name for name, count in counts.items() if count]
-    if not used:
-        return "none"
     return used[0] if len(used) == 1 else "mixed"

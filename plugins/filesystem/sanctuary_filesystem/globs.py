@@ -12,6 +12,8 @@ from sanctuary_host import ToolError
 
 ALTERNATIVES: Final = 100
 """Patterns that braces may stand for."""
+LONGEST: Final = 1000
+"""Characters of a caller's pattern."""
 SPECIAL: Final = frozenset("*?[\\")
 
 
@@ -48,6 +50,8 @@ def read_glob(glob: str) -> Glob:
     Raises:
         ToolError: it can match nothing.
     """
+    if len(glob) > LONGEST:
+        raise ToolError(f"the pattern is longer than {LONGEST:,} characters; search for less at once")
     patterns = [
         "/".join(part for part in one.split("/") if part not in {"", "."}) for one in _without_braces(glob.strip())
     ]
@@ -55,7 +59,10 @@ def read_glob(glob: str) -> Glob:
         raise ToolError("the pattern is empty; write one such as *.py")
     if any(".." in one.split("/") for one in patterns):
         raise ToolError("the pattern leads above its folder; give that folder as path, and a pattern without '..'")
-    by_name = "/" not in glob.strip().removeprefix("./").rstrip("/")
+    bare = [one.removeprefix("**/") for one in patterns]
+    anchored = "/" in glob.strip().rstrip("/") and not all(one.startswith("**/") for one in patterns)
+    by_name = not anchored and not any("/" in one for one in bare)
+    patterns = bare if by_name else patterns
     patterns += [one.replace("[", "\\[") for one in patterns if "[" in one and "\\" not in one]
     pattern = re.compile("|".join(expression(one) for one in patterns), re.DOTALL)
     fixed = _fixed(patterns[0]) if len(patterns) == 1 and not by_name else ""

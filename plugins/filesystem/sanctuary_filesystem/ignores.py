@@ -31,23 +31,27 @@ class _Table:
     """Rules, each with its number, by how they are looked up."""
 
     def __init__(self, rules: Sequence[tuple[int, _Rule]]) -> None:
-        self.names: dict[str, int] = {}
-        by_name: list[tuple[int, str]] = []
-        by_path: list[tuple[int, str]] = []
+        names: dict[str, int] = {}
+        of_names: list[tuple[int, str]] = []
+        of_paths: list[tuple[int, str]] = []
         for number, rule in rules:
             if rule.by_name and not SPECIAL & set(rule.glob):
-                self.names[rule.glob] = number
+                names[rule.glob] = number
             else:
-                (by_name if rule.by_name else by_path).append((number, expression(rule.glob)))
-        self.by_name, self.by_path = _any_of(by_name), _any_of(by_path)
+                (of_names if rule.by_name else of_paths).append((number, expression(rule.glob)))
+        globs = _any_of(of_names)
+        self._paths = _any_of(of_paths)
+
+        def by_name(name: str) -> int:
+            return max(names.get(name, -1), _number(globs, name))
+
+        # Trees repeat their names, and looking one up is much faster than matching it.
+        self._by_name = lru_cache(maxsize=4096)(by_name)
 
     def last(self, name: str, path: str) -> int:
         """The number of the last rule that fits; -1 for none."""
-        last = self.names.get(name, -1)
-        for (pattern, numbers), text in ((self.by_name, name), (self.by_path, path)):
-            if numbers and (found := pattern.fullmatch(text)) and found.lastindex:
-                last = max(last, numbers[found.lastindex - 1])
-        return last
+        last = self._by_name(name)
+        return max(last, _number(self._paths, path)) if self._paths[1] else last
 
 
 class Rules:
@@ -130,8 +134,19 @@ def _read(line: str) -> _Rule | None:
     return _Rule(glob, negated, folders_only, by_name) if glob else None
 
 
-def _any_of(numbered: Sequence[tuple[int, str]]) -> tuple[re.Pattern[str], list[int]]:
-    """A pattern whose groups are the rules, the last one first, and the groups' numbers."""
+_Patterns = tuple[re.Pattern[str], list[int]]
+"""A pattern whose groups are rules, the last one first, and the groups' numbers."""
+
+
+def _any_of(numbered: Sequence[tuple[int, str]]) -> _Patterns:
     backwards = numbered[::-1]
     pattern = re.compile("|".join(f"({rule})" for _, rule in backwards), re.DOTALL)
     return pattern, [number for number, _ in backwards]
+
+
+def _number(patterns: _Patterns, text: str) -> int:
+    """The number of the last rule that fits a text; -1 for none."""
+    pattern, numbers = patterns
+    if numbers and (found := pattern.fullmatch(text)) and found.lastindex:
+        return numbers[found.lastindex - 1]
+    return -1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -17,6 +17,9 @@ LONGEST: Final = 100_000
 """Characters of one page, which ends early rather than hold more."""
 UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 AGO: Final = re.compile(r"(\d{1,9}) ?([smhdw])(?: ago)?")
+SIZE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,3})?) ?([kMGT])?(?:i?B)?", re.IGNORECASE)
+Range = tuple[int | None, int | None]
+"""From and to, `None` where there is no bound."""
 
 
 def mark(tree: Tree, path: str, kind: Kind) -> str:
@@ -54,23 +57,46 @@ def moment(nanoseconds: int) -> str:
         return f"@{nanoseconds // 10**9}"
 
 
-def read_moment(text: str) -> int | None:
+def read_range(text: str, read: Callable[[str], int]) -> Range:
+    """Both ends of `from..to`, either of which may be left out; without the dots it is the first.
+
+    Raises:
+        ToolError: an end cannot be read.
+    """
+    low, _, high = (part.strip() for part in text.partition(".."))
+    return read(low) if low else None, read(high) if high else None
+
+
+def read_moment(text: str) -> int:
     """Nanoseconds since 1970 of `3d`, `12h`, or a date with or without a time, in UTC where it names no zone.
 
     Raises:
         ToolError: it is none of these.
     """
-    if not text:
-        return None
     try:
-        if ago := AGO.fullmatch(text.strip()):
+        if ago := AGO.fullmatch(text):
             at = datetime.now(UTC) - timedelta(seconds=int(ago[1]) * UNITS[ago[2]])
         else:
-            at = datetime.fromisoformat(text.strip())
+            at = datetime.fromisoformat(text)
             at = at if at.tzinfo else at.replace(tzinfo=UTC)
         return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
     except (ValueError, OverflowError):
-        raise ToolError("that is no time; write 2026-11-23, 2026-11-23T09:30, or 30m, 12h, 3d, 2w for ago") from None
+        raise ToolError(
+            "changed: this is no time; write 30m, 12h, 3d or 2w for ago, 2026-11-23 or 2026-11-23T09:30 (UTC), "
+            "with .. in front for before"
+        ) from None
+
+
+def read_size(text: str) -> int:
+    """Bytes of `500`, `10k`, `1.5M`, `2G`; the units are powers of 1024.
+
+    Raises:
+        ToolError: it is none of these.
+    """
+    found = SIZE.fullmatch(text)
+    if not found:
+        raise ToolError("size: this is none; write 500, 10k, 1.5M or 2G, with .. in front for at most, as in 10k..2M")
+    return int(float(found[1]) * 1024 ** " kmgt".index((found[2] or " ").lower()))
 
 
 def answer(head: Iterable[str], lines: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from sanctuary_filesystem.cursors import cursor_of, position_of
 from sanctuary_filesystem.finding import Order, Query, Wanted
 from sanctuary_filesystem.globs import read_glob
 from sanctuary_filesystem.ignores import Ignores
-from sanctuary_filesystem.lines import answer, facts, mark, read_moment
+from sanctuary_filesystem.lines import answer, facts, mark, read_moment, read_range, read_size
 from sanctuary_filesystem.names import plain
 from sanctuary_filesystem.roots import open_roots, told
 from sanctuary_filesystem.viewing import View
@@ -29,10 +29,8 @@ SECONDS: Final = 10.0
 """After which a search stops and tells what it has; its deadline is twice as long."""
 COUNTED: Final[Mapping[Kind, str]] = {"folder": "folder", "file": "file", "link": "link", "other": "special file"}
 
-Path = Annotated[str, Field(description="Folder"), Recorded()]
-Sort = Annotated[Order, Field(description="size, time: largest, newest first")]
+Folder = Annotated[str, Field(description="Folder"), Recorded()]
 Limit = Annotated[int, Field(ge=1, le=2000)]
-Cursor = Annotated[str, Field(max_length=12_000, description="From the last answer, all else unchanged")]
 
 
 class Listing:
@@ -49,25 +47,23 @@ class Listing:
     @tool(read_only=True, open_world=False, timeout=20, memory=64, runs="inline")
     def list_dir(
         self,
-        path: Path = ".",
+        path: Folder = ".",
         *,
-        depth: Annotated[int, Field(ge=1, le=4, description="Above 1: a tree view, 20 entries a subfolder")] = 1,
-        details: Annotated[bool, Field(description="Size and time too")] = False,
-        sort: Sort = "name",
-        hidden: bool = True,
+        depth: Annotated[int, Field(ge=1, le=4, description="Above 1: tree view")] = 1,
+        sort: Order = "name",
         limit: Limit = 500,
-        cursor: Cursor = "",
+        cursor: str = "",
     ) -> str:
-        """List a folder, or view its tree: folders first (name/), then files. To search by name use find_files."""
+        """List a folder: folders (name/) first; sizes and times if sorted by them. To search names use find_files."""
         place = self._trees.place(path)
         top = clean(place.path)
-        query = ("list_dir", place.tree.name, top, depth, sort, hidden)
+        query = ("list_dir", place.tree.name, top, depth, sort)
         position = position_of(query, cursor)
         if depth > 1:
             need_worker()
-        details = details or sort != "name"
+        details = sort != "name"
         with _folder(place) as descriptor:
-            contents = _read(place, descriptor, small=FEW if details else SMALL, hidden=hidden)
+            contents = _read(place, descriptor, small=FEW if details else SMALL)
             ignores = ignores_above(place.tree, top).within(descriptor, top) if depth > 1 else Ignores()
             view = View(place.tree, top, descriptor, contents, order=sort, details=details, ignores=ignores)
             lines = view.lines(position, limit=limit, depth=depth)
@@ -89,36 +85,35 @@ class Listing:
     def find_files(
         self,
         pattern: Annotated[
-            str, Field(max_length=1000, description="Glob: *.py (any depth), src/**/{a,b}?.ts (from path)"), Recorded()
+            str, Field(description="Glob: *.py at any depth, or from path: src/**/{a,b}?.ts"), Recorded()
         ] = "*",
-        path: Path = ".",
+        path: Folder = ".",
         *,
         kind: Annotated[Wanted, Field(description="file: all but folders")] = "file",
-        newer: Annotated[str, Field(max_length=40, description="Changed since: 2d, 3h, 2026-11-23T09:30 (UTC)")] = "",
-        older: Annotated[str, Field(max_length=40, description="Changed before")] = "",
-        min_size: Annotated[int, Field(ge=0, description="Bytes")] = 0,
-        max_size: Annotated[int, Field(ge=-1)] = -1,
-        sort: Sort = "name",
+        changed: Annotated[str, Field(description="2d: since; ..1w: before; 2026-11-01..3h")] = "",
+        size: Annotated[str, Field(description="10k: at least; ..1M; 0..0")] = "",
+        sort: Order = "name",
         hidden: bool = True,
-        ignored: Annotated[bool, Field(description="Also what .gitignore excludes")] = False,
+        ignored: bool = False,
         limit: Limit = 200,
-        cursor: Cursor = "",
+        cursor: str = "",
     ) -> str:
-        """Find files by name, time or size in a folder and all below, honouring .gitignore. For contents use grep."""
+        """Find files by name, age or size in a folder and below, less what .gitignore excludes. grep finds contents."""
         place = self._trees.place(path)
         top = clean(place.path)
-        filters = (pattern, kind, newer, older, min_size, max_size, sort, hidden, ignored)
+        filters = (pattern, kind, changed, size, sort, hidden, ignored)
         asked = ("find_files", place.tree.name, top, *filters)
         position = position_of(asked, cursor)
         glob = read_glob(pattern)
-        query = Query(glob, kind, read_moment(newer), read_moment(older), min_size, max_size, sort)
+        query = Query(glob, kind, read_range(changed, read_moment), read_range(size, read_size), sort)
         with _folder(place):  # what is wrong with it is told as such
-            walk = Walk(place.tree, top, hidden=hidden, ignored=ignored, enter=glob.may_hold, seconds=self._seconds)
+            walk = Walk(place.tree, top, glob, query.kinds, hidden=hidden, ignored=ignored, seconds=self._seconds)
             page = query.run(walk, position, limit)
+        named = told(self._trees, Place(place.tree, ""))
         lines: list[str] = []
         for entry in page.entries:
             there = f"{top}/{entry.path}" if top else entry.path
-            line = told(self._trees, Place(place.tree, there)) + mark(place.tree, there, entry.kind)
+            line = f"{named}{plain(there)}{mark(place.tree, there, entry.kind)}"
             lines.append(f"{facts(entry.status, entry.kind)} {line}" if query.measures else line)
         shown_now, first = len(lines), page.before + 1
         if page.total is None or (page.position is None and not page.before):
@@ -161,14 +156,12 @@ def _folder(place: Place) -> Generator[int]:
         yield descriptor
 
 
-def _read(place: Place, descriptor: int, *, small: int, hidden: bool) -> Contents:
+def _read(place: Place, descriptor: int, *, small: int) -> Contents:
+    top_of = None if clean(place.path) else place.tree
     try:
-        contents = contents_of(descriptor, top_of=None if clean(place.path) else place.tree, many=(small, need_worker))
+        return contents_of(descriptor, top_of=top_of, many=(small, need_worker))
     except OSError as error:
         raise place.tree.failure(place.path, error) from None
-    if hidden:
-        return contents
-    return Contents({name: kind for name, kind in contents.kinds.items() if name[0] != "."}, contents.complete)
 
 
 def _number(count: int, kind: Kind) -> str:

@@ -104,6 +104,8 @@ def _mistake(content: Bytes, form: Form, old: str, new: str) -> str | None:
     unescaped = old.replace("\\n", "\n").replace("\\t", "\t").replace('\\"', '"')
     if unescaped != old and (line := has(unescaped)) is not None:
         return f"It is at line {line} if its escapes, such as \\n, are written as the characters that they stand for."
+    if form.encoding == "latin-1" and not old.isascii() and old.encode("utf-8", "replace") in content:
+        return "It is there in UTF-8, but not all of the file is; copy the text as read_file shows it, byte by byte."
     if "\r" in old and (line := has(old.replace("\r\n", "\n").replace("\r", "\n"))) is not None:
         return f"It is at line {line} with other line ends ({form.newline}); write \\n, which fits all."
     if old.endswith("\n") and (line := has(old.rstrip("\n"))) is not None and _is_end(content, form, old.rstrip("\n")):

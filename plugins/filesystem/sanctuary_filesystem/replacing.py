@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Final
-
-from pydantic import Field
+from typing import Final
 
 from sanctuary_filesystem.bounds import Lines
 from sanctuary_filesystem.forms import Form
@@ -18,18 +16,20 @@ LONGEST: Final = 32 << 20
 """Bytes of a file that is edited, before and after."""
 MOST: Final = 100_000
 """Places that one edit may change."""
+EDITS: Final = 100
+"""Edits at once."""
 NAMED: Final = 10
 """Lines that an error names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One replacement."""
+    """old: without line numbers. count: how often it must be there; all are replaced."""
 
-    old: Annotated[str, Field(min_length=1, description="Text as it stands in the file, without line numbers")]
+    old: str
     new: str
     replace_all: bool = False
-    count: Annotated[int, Field(ge=1, description="How often old must be there; all are replaced")] = 1
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,14 @@ def replaced(content: bytes, form: Form, edits: Sequence[Edit]) -> Replaced:
     text, now = content, form
     pieces = [_Piece(len(content), 0)] if content else []
     replacements = 0
+    if not 0 < len(edits) <= EDITS:
+        raise ToolError(f"there are {len(edits):,} edits; give from 1 to {EDITS}")
     for number, edit in enumerate(edits, start=1):
         what = "old" if len(edits) == 1 else f"old of edit {number}"
+        if not edit.old:
+            raise ToolError(f"{what} is empty; to put text somewhere, replace a line there by itself and the text")
+        if edit.count < 1:
+            raise ToolError(f"{what.replace('old', 'count', 1)} must be 1 or more")
         spans = _spans(text, now, edit, what)
         put = Put.of(edit.new, now, what.replace("old", "new", 1), literal="\r" in edit.old)
         if len(text) + len(spans) * put.longest - sum(span.end - span.start for span in spans) > LONGEST:

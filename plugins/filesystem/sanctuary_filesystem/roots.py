@@ -21,6 +21,7 @@ def open_roots(host: Host) -> Trees:
     """
     trees = Trees([_open(folder) for folder in host.folders(SETTING)], none=UNSET)
     for tree in trees:
+        host.keep_open(tree.top)
         with suppress(PathError):  # which callers are told, and can be put right without a new start
             tree.settle()
     host.on_shutdown(trees.close)

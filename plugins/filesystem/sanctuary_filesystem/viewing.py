@@ -67,11 +67,14 @@ class View:
         for rank, name in heapq.nsmallest(limit + 1, self._ranked(tuple(position))):
             if len(lines) >= limit or length > LONGEST:
                 return lines
-            here = list(islice(self._entry(name, depth), limit + 1))
-            if len(here) > limit:
-                here[-1] = "  … more; list it by itself"
-            lines += here
-            length += sum(map(len, here))
+            lines.append(self._line(name))
+            length += len(lines[-1])
+            if depth > 1 and self._kinds[name] == "folder":
+                inner = list(islice(self._inside(name, depth), limit + 1))
+                if len(inner) > limit:
+                    inner[-1] = "  … more; list it by itself"
+                lines += inner
+                length += sum(map(len, inner))
             self.shown += 1
             self.position = (rank, name)
         self.position = None
@@ -86,25 +89,25 @@ class View:
                 status = status_of(self._descriptor, name)
                 if status is None:
                     continue
-                rank = -(status.st_size if self._order == "size" else status.st_mtime_ns)
+                rank = -(status.st_size if self._order == "largest" else status.st_mtime_ns)
             if after and (rank, name) <= after:
                 self.before += 1
             else:
                 yield rank, name
 
-    def _entry(self, name: str, depth: int) -> Iterator[str]:
+    def _line(self, name: str) -> str:
         kind = self._kinds[name]
+        line = f"{plain(name)}{mark(self._tree, self._path + name, kind)}"
+        return f"{facts(status_of(self._descriptor, name), kind)} {line}" if self._details else line
+
+    def _inside(self, name: str, depth: int) -> Iterator[str]:
         path = self._path + name
-        line = f"{plain(name)}{mark(self._tree, path, kind)}"
-        if self._details:
-            line = f"{facts(status_of(self._descriptor, name), kind)} {line}"
-        if kind != "folder" or depth == 1:
-            yield line
-        elif name == GIT or self._ignores.leave_out(name, path, folder=True):
-            yield line + ("" if name == GIT else " (ignored)")
-        else:
-            yield line
-            yield from self._beneath(f"{path}/", depth - 1, "  ", self._ignores)
+        if name == GIT:
+            return
+        if self._ignores.leave_out(name, path, folder=True):
+            yield "  … ignored; list it by itself"
+            return
+        yield from self._beneath(f"{path}/", depth - 1, "  ", self._ignores)
 
     def _beneath(self, path: str, levels: int, indent: str, ignores: Ignores) -> Iterator[str]:
         """What is in a folder that a tree view shows."""
@@ -118,14 +121,12 @@ class View:
         kinds = contents.kinds
         first = heapq.nsmallest(BENEATH, ((kind != "folder", name) for name, kind in kinds.items()))
         for _, name in first:
-            kind = kinds[name]
-            line = f"{indent}{plain(name)}{mark(self._tree, path + name, kind)}"
-            if kind != "folder" or levels == 1 or name == GIT:
-                yield line
-            elif ignores.leave_out(name, path + name, folder=True):
-                yield f"{line} (ignored)"
+            yield f"{indent}{plain(name)}{mark(self._tree, path + name, kinds[name])}"
+            if kinds[name] != "folder" or levels == 1 or name == GIT:
+                continue
+            if ignores.leave_out(name, path + name, folder=True):
+                yield f"{indent}  … ignored; list it by itself"
             else:
-                yield line
                 yield from self._beneath(f"{path}{name}/", levels - 1, f"{indent}  ", ignores)
         if len(first) < len(kinds):
             yield f"{indent}… {len(kinds) - len(first):,} more"

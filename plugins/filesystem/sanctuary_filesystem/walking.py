@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
-from typing import Final, Literal
+from collections.abc import Callable, Collection, Generator, Iterator
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
 
+from sanctuary_filesystem.globs import Glob
 from sanctuary_filesystem.ignores import NAME, Ignores
 from sanctuary_host.doors import PathError, Tree
 
@@ -33,9 +34,8 @@ class Contents:
     complete: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Something that a walk found.
+class Entry(NamedTuple):
+    """Something that a walk found; a tuple, as there are very many of them.
 
     Attributes:
         folder: the path of what it is in, from where the walk began, ending with a slash; empty for that itself.
@@ -47,7 +47,7 @@ class Entry:
     folder: str
     name: str
     kind: Kind
-    status: os.stat_result | None = None
+    status: os.stat_result | None
 
     @property
     def path(self) -> str:
@@ -79,15 +79,13 @@ def contents_of(
                     break
                 beyond()
                 bound, beyond = MOST, None
-            kinds[entry.name] = _kind(entry)
+            kinds[entry.name] = "file" if entry.is_file(follow_symlinks=False) else _kind(entry)
     if top_of is not None and top_of.writable:
         kinds.pop(OURS, None)
     return Contents(kinds, complete)
 
 
 def _kind(entry: os.DirEntry[str]) -> Kind:
-    if entry.is_file(follow_symlinks=False):
-        return "file"
     if entry.is_dir(follow_symlinks=False):
         return "folder"
     return "link" if entry.is_symlink() else "other"
@@ -107,9 +105,10 @@ class Walk:
     Args:
         tree: where.
         top: the path of the folder.
+        glob: what is wanted.
+        kinds: of what is wanted.
         hidden: whether names that begin with a dot are met. A folder `.git` never is.
         ignored: whether what .gitignore files leave out is met.
-        enter: whether something beneath a folder may be wanted; its path ends with a slash.
         seconds: after them the walk stops before the next folder.
 
     Attributes:
@@ -118,22 +117,28 @@ class Walk:
     """
 
     def __init__(
-        self, tree: Tree, top: str, *, hidden: bool, ignored: bool, enter: Callable[[str], bool], seconds: float
+        self,
+        tree: Tree,
+        top: str,
+        glob: Glob,
+        kinds: Collection[Kind],
+        *,
+        hidden: bool,
+        ignored: bool,
+        seconds: float,
     ) -> None:
         top = clean(top)
         self._tree, self._top = tree, f"{top}/" if top else ""
-        self._hidden, self._ignored, self._enter = hidden, ignored, enter
+        self._glob, self._kinds = glob, kinds
+        self._hidden, self._ignored = hidden, ignored
         self._end = time.monotonic() + seconds
         self.unread = 0
         self.stopped: str | None = None
 
-    def entries(
-        self, wanted: Callable[[str, str, Kind], bool], *, status: bool, after: tuple[str, str] = ("", "")
-    ) -> Generator[Entry]:
+    def entries(self, *, status: bool, after: tuple[str, str] = ("", "")) -> Generator[Entry]:
         """What is wanted, in order.
 
         Args:
-            wanted: whether something is, by its name, its path from where the walk began, and its kind.
             status: whether sizes and times are needed.
             after: folder and name after which to begin, as in `Entry`.
 
@@ -157,18 +162,16 @@ class Walk:
                     kinds = self._contents(descriptor, folder)
                     if not self._ignored and NAME in kinds:
                         ignores = ignores.within(descriptor, f"{self._top}{folder}")
-                    folders: list[str] = []
-                    for entry in self._look(folder, kinds, ignores, folders, wanted, after):
-                        if not status:
-                            yield entry
-                        elif found := status_of(descriptor, entry.name):
-                            yield replace(entry, status=found)
+                    for name in self._wanted(folder, kinds, ignores, after):
+                        found = status_of(descriptor, name) if status else None
+                        if found or not status:
+                            yield Entry(folder, name, kinds[name], found)
             except PathError:
                 if not folder:
                     raise
                 self.unread += 1  # or gone by now
                 continue
-            way.append((folder, iter(folders), ignores))
+            way.append((folder, iter(self._entered(folder, kinds, ignores, after[0])), ignores))
 
     def _contents(self, descriptor: int, folder: str) -> dict[str, Kind]:
         try:
@@ -178,37 +181,33 @@ class Walk:
         self.unread += not contents.complete
         return contents.kinds
 
-    def _look(
-        self,
-        folder: str,
-        kinds: dict[str, Kind],
-        ignores: Ignores,
-        folders: list[str],
-        wanted: Callable[[str, str, Kind], bool],
-        after: tuple[str, str],
-    ) -> Iterator[Entry]:
-        """What is wanted in one folder; `folders` gets those of its folders that are to be entered."""
-        last, next_folder = "", ""
-        passed = False
-        if after[0] == folder:
-            last = after[1]
-        elif after[0].startswith(folder):
-            passed, next_folder = True, after[0][len(folder) :].partition("/")[0]
-        for name in sorted(kinds):
-            if name[0] == "." and (not self._hidden or name == GIT):
-                continue
-            kind = kinds[name]
-            path = folder + name
-            here = not passed and name > last and wanted(name, path, kind)
-            enters = kind == "folder" and name >= next_folder and self._enter(f"{path}/")
-            if not (here or enters):
-                continue
-            if not self._ignored and ignores.leave_out(name, self._top + path, folder=kind == "folder"):
-                continue
-            if enters:
-                folders.append(name)
-            if here:
-                yield Entry(folder, name, kind)
+    def _wanted(self, folder: str, kinds: dict[str, Kind], ignores: Ignores, after: tuple[str, str]) -> list[str]:
+        """What is wanted in one folder."""
+        if after[0] != folder and after[0].startswith(folder):
+            return []  # it was on earlier pages, which ended further down
+        match, wanted = self._glob.pattern.fullmatch, self._kinds
+        if self._glob.by_name:
+            names = [name for name, kind in kinds.items() if match(name) and kind in wanted]
+        else:
+            names = [name for name, kind in kinds.items() if match(folder + name) and kind in wanted]
+        last = after[1] if after[0] == folder else ""
+        return [name for name in sorted(names) if name > last and self._is_met(folder, name, kinds[name], ignores)]
+
+    def _entered(self, folder: str, kinds: dict[str, Kind], ignores: Ignores, after: str) -> list[str]:
+        """Those of its folders in which the walk goes on."""
+        first = after[len(folder) :].partition("/")[0] if after.startswith(folder) else ""
+        enter = self._glob.may_hold
+        names = sorted(name for name, kind in kinds.items() if kind == "folder")
+        return [
+            name
+            for name in names
+            if name >= first and enter(f"{folder}{name}/") and self._is_met(folder, name, "folder", ignores)
+        ]
+
+    def _is_met(self, folder: str, name: str, kind: Kind, ignores: Ignores) -> bool:
+        if name[0] == "." and (name == GIT or not self._hidden):
+            return False
+        return self._ignored or not ignores.leave_out(name, self._top + folder + name, folder=kind == "folder")
 
 
 def ignores_above(tree: Tree, path: str) -> Ignores:

@@ -85,7 +85,7 @@ def measure_items(found: dict[str, Any], *, all_of_them: bool) -> list[str]:
     items += [
         f"{name}, line {start}: complexity {complexity}, {length} lines" for complexity, length, start, name in worst
     ]
-    return items
+    return ["\n".join(items)]
 
 
 def counts(found: dict[str, Any]) -> str:

@@ -1,0 +1,185 @@
+"""Write whole files, and edit parts of them: two tools that change what they are told to, and not a byte beside."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from sanctuary_filesystem.bounds import encoded
+from sanctuary_filesystem.forms import Form, form_of
+from sanctuary_filesystem.replacing import Edit, replaced
+from sanctuary_filesystem.roots import open_roots, told
+from sanctuary_filesystem.unified import diff_of
+from sanctuary_host import Host, Recorded, ToolError, Tools, hookimpl, tool
+from sanctuary_host.doors import Changes, Held, PathError, Tree, Trees, changing, etag_of
+
+BLOCK: Final = 1 << 20
+NEW: Final = Form("utf-8", b"", "none")
+"""How a file is written that was no text before, or not there."""
+
+Path = Annotated[str, Field(description="File"), Recorded()]
+Etag = Annotated[str, Field(description="As read_file gave it")]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written."""
+
+    path: str
+    bytes: int
+    etag: str
+    created: bool
+    note: str
+
+    def __str__(self) -> str:
+        """In a line, and the note."""
+        done = "created" if self.created else "replaced"
+        return _lines(f"{done} {self.path}: {self.bytes:,} bytes, etag {self.etag}", self.note)
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """What an edit did, or would do."""
+
+    path: str
+    replaced: int
+    etag: str
+    diff: str
+    note: str
+
+    def __str__(self) -> str:
+        """In a line, and the note; the diff where it is all that came of it."""
+        times = "1 replacement" if self.replaced == 1 else f"{self.replaced:,} replacements"
+        etag = f", etag {self.etag}" if self.etag else ""
+        return _lines(f"{self.path}: {times}{etag}", self.note, "" if etag else self.diff)
+
+
+def _lines(*lines: str) -> str:
+    return "\n".join(line for line in lines if line)
+
+
+class Editing:
+    """The tools, around the folders."""
+
+    def __init__(self, trees: Trees) -> None:
+        self.trees = trees
+
+    @tool(open_world=False, timeout=30, memory=128)
+    def write_file(
+        self,
+        path: Path,
+        content: str,
+        etag: Annotated[str, Field(description="Replace the file that read_file gave it for")] = "",
+        *,
+        overwrite: Annotated[bool, Field(description="Replace without etag")] = False,
+        keep: Annotated[bool, Field(description="Keep the old encoding, BOM, CRLF")] = True,
+    ) -> Written:
+        """Write a whole file and missing parent folders. To change parts use edit_file."""
+        place = self.trees.place(path)
+        with changing(place.tree) as changes:
+            held = None
+            if etag or (overwrite and changes.exists(place.path)):
+                held = _read(changes, place.path, etag)
+            elif changes.exists(place.path):
+                raise ToolError(
+                    f"there is something at {told(self.trees, place)} already; to replace it give its etag (read_file "
+                    "shows it) or set overwrite, to change parts of it use edit_file"
+                )
+            form = form_of(held.content) if held is not None and keep else None
+            written, notes = _bytes(content, form or NEW)
+            changes.write(place.path, written, held)
+        if held is not None:
+            notes += _links(held)
+        etag = _etag(place.tree, place.path, written, notes)
+        return Written(told(self.trees, place), len(written), etag, held is None, "; ".join(notes))
+
+    @tool(open_world=False, timeout=30, memory=128)
+    def edit_file(
+        self,
+        path: Path,
+        edits: list[Edit],
+        etag: Etag = "",
+        *,
+        dry_run: bool = False,
+    ) -> Edited:
+        r"""Replace exact text; all other bytes stay. In order, all or none. \n fits any line end."""
+        place = self.trees.place(path)
+        with changing(place.tree) as changes:
+            held = _read(changes, place.path, etag)
+            form = form_of(held.content)
+            if form is None:
+                raise ToolError(f"{told(self.trees, place)} is no text, and edit_file edits text only")
+            result = replaced(held.content, form, edits)
+            diff = diff_of(held.content, result.content, result.changes, form)
+            is_same = result.content == held.content
+            if not dry_run and not is_same:
+                changes.write(place.path, result.content, held)
+        notes = ["the file is as it was: new is what old was"] if is_same else _links(held)
+        if dry_run:
+            etag = ""
+            notes.insert(0, "dry run, nothing was changed")
+        else:
+            etag = held.etag if is_same else _etag(place.tree, place.path, result.content, notes)
+        return Edited(told(self.trees, place), result.replacements, etag, diff, "; ".join(notes))
+
+
+def _read(changes: Changes, path: str, etag: str) -> Held:
+    """A file that is to be changed.
+
+    Raises:
+        ToolError: it is not the version that was read.
+    """
+    held = changes.read(path)
+    if etag and etag != held.etag:
+        raise ToolError("the file was changed since that etag was made; read it again. Nothing was changed")
+    return held
+
+
+def _bytes(content: str, form: Form) -> tuple[bytes, list[str]]:
+    """A text as it is written in a file of that form, and a note on each thing that is not as given."""
+    notes: list[str] = []
+    if form.mark or form.encoding != "utf-8":
+        content = content.removeprefix("\ufeff")
+        if form.mark or not content.isascii():
+            notes.append(f"written in {form.encoding}{' with BOM' if form.mark else ''}, as the file was")
+    if form.newline == "CRLF" and "\n" in content and "\r" not in content:
+        content = content.replace("\n", "\r\n")
+        notes.append("line ends written as CRLF, as in the file before")
+    try:
+        return form.mark + encoded(content, form, "content"), notes
+    except ToolError as error:
+        raise ToolError(f"{error}; keep=false writes it in UTF-8") from None
+
+
+def _links(held: Held) -> list[str]:
+    links = held.status.st_nlink
+    return [f"it had {links} hard links; its other names keep the old contents"] if links > 1 else []
+
+
+def _etag(tree: Tree, path: str, content: bytes, notes: list[str]) -> str:
+    """The etag of what was written; none where somebody else has written meanwhile."""
+    view = memoryview(content)
+    with suppress(PathError, OSError), tree.file(path) as descriptor:
+        etag = etag_of(descriptor)
+        size = os.fstat(descriptor).st_size
+        same = size == len(content) and all(
+            memoryview(os.pread(descriptor, BLOCK, at)) == view[at : at + BLOCK] for at in range(0, size, BLOCK)
+        )
+        if same and etag_of(descriptor) == etag:
+            return etag
+    notes.append("it was changed by somebody else since; read it again")
+    return ""
+
+
+@hookimpl
+def register_tools(host: Host) -> Tools:
+    """The tools of this plugin, if there is anything that they may write."""
+    trees = open_roots(host)
+    if not any(tree.writable for tree in trees):
+        return []
+    editing = Editing(trees)
+    return [editing.write_file, editing.edit_file]

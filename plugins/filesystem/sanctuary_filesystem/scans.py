@@ -1,0 +1,283 @@
+"""What a search finds, and where: the whole of a folder counted in parallel, then what a page shows of it looked at."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
+from typing import Final, Self
+
+from sanctuary_filesystem.cursors import Position
+from sanctuary_filesystem.globs import Glob
+from sanctuary_filesystem.refusals import no_such_type, refusal, unknown_type, unread
+from sanctuary_filesystem.ripgrep import CHUNK, Output, running
+from sanctuary_host.doors import PathError, Tree
+
+LARGEST: Final = 32
+"""MiB of a file that is searched: a line takes twice its length in memory, and a file may be one line."""
+COMPILED: Final = "10M"
+"""Bytes that a compiled pattern may take."""
+AT_ONCE: Final = 64
+"""Files that are open at once, of the 256 that a worker may have."""
+SECONDS: Final = 22.0
+"""Time for a search, so that what was found until then is still told within the tool's deadline."""
+RECORD: Final = re.compile(rb"/proc/self/fd/(\d+)\0(\d+):(\d+):[^\n]*\n")
+NAME: Final = re.compile(r"(?!\*+$)[^\[\\{}:]+|[^\[\\{}:/]*\{[^\[\\{}:/]+\}[^\[\\{}:/]*")
+"""A glob of names that means the same to ripgrep."""
+SEARCHED: Final = re.compile(rb"^(\d+) files searched$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is sought, and in which files.
+
+    Attributes:
+        options: of ripgrep, that say how the pattern is meant.
+        pattern: a regular expression, or a text.
+        types: names of ripgrep's file types.
+        wanted: one of which a file's name or path must match, if there are any.
+        names: globs that let through all names that those do; none where they say nothing of names.
+        unwanted: globs, none of which a file or a folder on its way may match.
+        ignored: whether to look at those that a `.gitignore` names too.
+        binary: whether to look at binary files too.
+    """
+
+    options: tuple[str, ...]
+    pattern: str
+    types: tuple[str, ...] = ()
+    wanted: tuple[Glob, ...] = ()
+    names: tuple[str, ...] = ()
+    unwanted: tuple[str, ...] = ()
+    ignored: bool = False
+    binary: bool = False
+
+    def counting(self, top: bool) -> list[str]:  # noqa: FBT001  # one caller
+        """Arguments that count matches in all files of a folder; in that of a tree `top` is set."""
+        words = ["--count", "--null", "--stats", "--no-ignore-messages", f"--max-filesize={LARGEST}M"]
+        # A glob that lets something through would let through what is ignored, too: those are ours to match.
+        words += [f"--glob=!{glob}" for glob in (*self.unwanted, ".git")]
+        if top:
+            words.append("--glob=!/.sanctuary")
+        # With types of the caller's own, a file would do that is of either kind.
+        names = () if self.types else self.names
+        words += [f"--type-add=wanted:{name}" for name in names]
+        words += [f"--type={name}" for name in (*self.types, *(["wanted"] * bool(names)))]
+        words.append("--no-ignore" if self.ignored else "--no-require-git")
+        words += ["--hidden", "--no-ignore-dot"] + ["--binary"] * self.binary
+        return [*words, *self._sought(), "./"]
+
+    def inspecting(self, descriptors: Sequence[int], *words: str) -> list[str]:
+        """Arguments that look at open files, one after the other."""
+        paths = [f"/proc/self/fd/{descriptor}" for descriptor in descriptors]
+        return ["--with-filename", "--null", "--text", "--no-mmap", *words, *self._sought(), *paths]
+
+    def _sought(self) -> list[str]:
+        limits = (f"--regex-size-limit={COMPILED}", f"--dfa-size-limit={COMPILED}")
+        return ["--color=never", *limits, *self.options, f"--regexp={self.pattern}", "--"]
+
+    def passes(self, path: str) -> bool:
+        """Whether a file that was looked at is wanted."""
+        name = path.rpartition("/")[2]
+        return not self.wanted or any(one.pattern.fullmatch(name if one.by_name else path) for one in self.wanted)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Start:
+    """Where a page begins: behind a line of a file, or behind the whole file."""
+
+    path: bytes = b""
+    line: int = 0
+
+    @classmethod
+    def at(cls, position: Position) -> Self:
+        """The place of a cursor."""
+        match list(position):
+            case [str(path), int(line)]:
+                return cls(os.fsencode(path), line)
+            case _:
+                return cls()
+
+    @property
+    def position(self) -> Position:
+        """The place for a cursor."""
+        return os.fsdecode(self.path), self.line
+
+    def passed(self, path: bytes) -> bool:
+        """Whether a file was on an earlier page, all of it."""
+        return path < self.path or (path == self.path and not self.line and bool(path))
+
+
+@dataclass(slots=True)
+class Survey:
+    """What there is in a folder.
+
+    Attributes:
+        files: in which there is a match.
+        lines: that match; where a match may span lines, matches.
+        searched: files that were looked at; `None` where it was not finished.
+        unread: whether some could not be read.
+        entries: the first files from the start of the page on, in order, each with its lines.
+    """
+
+    files: int = 0
+    lines: int = 0
+    searched: int | None = None
+    unread: bool = False
+    entries: list[tuple[bytes, int]] = field(default_factory=list[tuple[bytes, int]])
+
+
+class Scan:
+    """One search, within its time.
+
+    Args:
+        tree: the tree.
+        base: the folder in it that is searched, or the file.
+        request: what is sought.
+
+    Attributes:
+        late: whether its time was over before all was looked at.
+    """
+
+    def __init__(self, tree: Tree, base: str, request: Request) -> None:
+        self._tree, self._base, self._request = tree, base, request
+        self.late = False
+        self._end = time.monotonic() + SECONDS
+
+    @property
+    def _left(self) -> float:
+        return max(0.0, self._end - time.monotonic())
+
+    def path_of(self, name: bytes) -> str:
+        """The path in the tree of a file that was found; an empty name is that of the file that is searched."""
+        if not name:
+            return self._base
+        return os.fsdecode(name) if self._base == "." else f"{self._base}/{os.fsdecode(name)}"
+
+    def survey(self, start: Start, room: int) -> Survey:
+        """Count all, and keep the first `room` files of a page."""
+        found = Survey()
+        with self._tree.folder(self._base) as folder:
+            top = os.path.samestat(os.fstat(folder), self._tree.status("."))
+            with running(folder, self._request.counting(top), seconds=self._left) as output:
+                last: bytes | None = None
+                for name, count in _counts(output, found):
+                    if not self._request.passes(os.fsdecode(name)):
+                        continue
+                    found.files += 1
+                    found.lines += count
+                    if start.passed(name) or (last is not None and name > last):
+                        continue
+                    found.entries.append((name, count))
+                    if len(found.entries) >= 4 * room:
+                        last = _trim(found.entries, room)
+                if found.searched is None:
+                    self._check(output)
+                found.unread = found.searched is not None and unread(output.errors)
+        _trim(found.entries, room)
+        return found
+
+    def counts(self, names: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:
+        """How many lines match in each of some files, as the door opens them; those without are left out."""
+        for opened in self._opened(names):
+            with self._inspecting(opened, "--count") as output:
+                counted = {int(path.rpartition(b"/")[2]): count for path, count in _counts(output, Survey())}
+            yield from ((name, counted[descriptor]) for descriptor, name in opened.items() if descriptor in counted)
+
+    def lines(self, names: Sequence[bytes]) -> Generator[tuple[bytes, int, Iterator[tuple[int, int]]]]:
+        """File after file: the name, a descriptor, and each line that matches with the column of its match."""
+        for opened in self._opened(names):
+            # Of a line no more than a byte is told: it is read from the file that the door opened.
+            words = ("--line-number", "--column", "--no-heading", "--max-columns=1", "--threads=1")
+            with self._inspecting(opened, *words) as output:
+                for descriptor, records in groupby(_records(output), key=itemgetter(0)):
+                    yield opened[descriptor], descriptor, ((line, column) for _, line, column in records)
+
+    def _opened(self, names: Sequence[bytes]) -> Iterator[dict[int, bytes]]:
+        """Files as the door opens them, some at a time, by descriptor; those that it does not open are left out."""
+        for first in range(0, len(names), AT_ONCE):
+            with ExitStack() as stack:
+                opened = dict[int, bytes]()
+                for name in names[first : first + AT_ONCE]:
+                    try:
+                        descriptor = stack.enter_context(self._tree.file(self.path_of(name)))
+                    except PathError:
+                        if not name:  # the caller named it
+                            raise
+                        continue
+                    if os.fstat(descriptor).st_size <= LARGEST << 20:
+                        opened[descriptor] = name
+                if opened:
+                    yield opened
+
+    @contextmanager
+    def _inspecting(self, opened: Mapping[int, bytes], *words: str) -> Generator[Output]:
+        """Look at open files: the program is led to no others, whatever becomes of the folders that they are in."""
+        arguments = self._request.inspecting(list(opened), *words)
+        with (
+            self._tree.folder(".") as top,
+            running(top, arguments, descriptors=[*opened], seconds=self._left) as output,
+        ):
+            yield output
+            self._check(output)
+
+    def _check(self, output: Output) -> None:
+        """Tell what is wrong with what is sought, as the program says it."""
+        if (words := unknown_type(output.errors)) is not None:
+            with self._tree.folder(".") as top, running(top, ["--type-list"]) as types:
+                known = [line.partition(b":")[0].decode() for line in types]
+            raise no_such_type(words, known)
+        self.late = self.late or output.late
+        if not output.late and (why := refusal(output.errors)) is not None:
+            raise why
+
+
+def names_of(globs: Sequence[str]) -> list[str]:
+    """Globs of names that let through whatever some globs of paths do; none where any name may fit."""
+    names = [glob.strip().rstrip("/").rpartition("/")[2] for glob in globs]
+    return names if all(NAME.fullmatch(name) for name in names) else []
+
+
+def _trim(entries: list[tuple[bytes, int]], room: int) -> bytes | None:
+    """Keep the first of some entries, and tell the last one kept if there were more."""
+    entries.sort()
+    if len(entries) <= room:
+        return None
+    del entries[room:]
+    return entries[-1][0]
+
+
+def _counts(output: Output, found: Survey) -> Iterator[tuple[bytes, int]]:
+    """Files with their counts as they are found, and at the end how many were searched."""
+    name: bytes | None = None
+    rest = b""
+    while block := output.read1(CHUNK):
+        *pieces, rest = (rest + block).split(b"\0")
+        for piece in pieces:
+            if name is None:
+                name = piece
+                continue
+            count, _, following = piece.partition(b"\n")
+            yield name.removeprefix(b"./"), int(count)
+            name = following
+    if name is not None:
+        count, whole, rest = rest.partition(b"\n")
+        if whole:
+            yield name.removeprefix(b"./"), int(count)
+    if (searched := SEARCHED.search(rest)) is not None:
+        found.searched = int(searched[1])
+
+
+def _records(output: Output) -> Iterator[tuple[int, int, int]]:
+    """Descriptor, line and column of each line that matches."""
+    rest = b""
+    while block := output.read1(CHUNK):
+        rest += block
+        end = rest.rfind(b"\n") + 1
+        for found in RECORD.finditer(rest, 0, end):
+            yield int(found[1]), int(found[2]), int(found[3])
+        rest = rest[end:]
