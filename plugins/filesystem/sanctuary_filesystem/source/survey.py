@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sanctuary_filesystem.cursors import Position
-from sanctuary_filesystem.globs import Glob, read_glob
+from sanctuary_filesystem.globs import read_glob
 from sanctuary_filesystem.source.apart import Apart, GivenUpError
 from sanctuary_filesystem.source.languages import Language, by_name, language_of, may_tell
-from sanctuary_filesystem.walking import Entry, Kind, Walk, clean
+from sanctuary_filesystem.walking import Walk, clean
 from sanctuary_host import ToolError, progress
 from sanctuary_host.doors import PathError, Place, shown
 
@@ -43,7 +43,7 @@ class Source:
 
     Attributes:
         path: in its tree.
-        folder, name: from where the walk began, as in `walking.Entry`.
+        folder, name: from where the walk began, as in `walking.Entry`; empty for a file that was named.
         language: of it.
         content: its bytes.
     """
@@ -109,7 +109,7 @@ class Survey:
         grammar: bool = True,
     ) -> None:
         self._place, self._language, self._process = place, language, process
-        self._glob: Glob | None = read_glob(glob) if glob else None
+        self._glob = read_glob(glob or "*")
         self._data, self._grammar = data or language is not None, grammar
         self._end = time.monotonic() + seconds
         self._told = time.monotonic()
@@ -139,18 +139,17 @@ class Survey:
         folder, name, skip = ("", "", 0) if not position else (str(position[0]), str(position[1]), int(position[2]))
         last: Position = position or ("", "", 0)
         top = clean(self._place.path)
-        entries = self._entries(top, folder, name, first=skip > 0)
-        for entry in entries:
+        for folder, name in self._names(top, folder, name, first=skip > 0):
             if time.monotonic() > self._end:
                 self.position = last
                 return
-            self._tell(entry.path)
-            if (source := self._read(top, entry)) is not None:
+            self._tell(folder + name)
+            if (source := self._read(top, folder, name)) is not None:
                 self.tally.files += 1
                 content = source.content
                 if content[:2] in UTF16 or all(word in content for word in wanted):
                     yield source
-            last = (entry.folder, entry.name, 0)
+            last = (folder, name, 0)
 
     def work(self, source: Source, request: Mapping[str, Any]) -> dict[str, Any] | None:
         """Have a file worked on; `None` where it was passed over.
@@ -204,37 +203,28 @@ class Survey:
         self.tally.files = 1
         return Source(path, "", "", language, content)
 
-    def _entries(self, top: str, folder: str, name: str, *, first: bool) -> Iterator[Entry]:
+    def _names(self, top: str, folder: str, name: str, *, first: bool) -> Iterator[tuple[str, str]]:
+        """Folders and names of files that may count, after one, or from it on."""
         if first:
-            yield Entry(folder, name, "file")
-        walk = Walk(
-            *(self._place.tree, top),
-            hidden=False,
-            ignored=False,
-            enter=self._glob.may_hold if self._glob else lambda _folder: True,
-            seconds=self._end - time.monotonic(),
-        )
-        yield from walk.entries(self._accepts, status=False, after=(folder, name))
+            yield folder, name
+        seconds = self._end - time.monotonic()
+        walk = Walk(self._place.tree, top, self._glob, ("file",), hidden=False, ignored=False, seconds=seconds)
+        for entry in walk.entries(status=False, after=(folder, name)):
+            found = by_name(entry.name)
+            if self._counts(found, entry.name) if found is not None else may_tell(entry.name):
+                yield entry.folder, entry.name
         if walk.stopped is not None:
             self.position = (walk.stopped, "", 0)
         if walk.unread:
             self.tally.passed["in folders that could not be read"] = walk.unread
-
-    def _accepts(self, name: str, path: str, kind: Kind) -> bool:
-        if kind != "file":
-            return False
-        if self._glob is not None and not self._glob.pattern.fullmatch(name if self._glob.by_name else path):
-            return False
-        found = by_name(name)
-        return self._counts(found, name) if found is not None else may_tell(name)
 
     def _counts(self, found: Language, name: str) -> bool:
         if self._language is not None and found is not self._language:
             return self._language.name == "cpp" and name.endswith(".h")
         return (self._data or found.name not in DATA) and (found.grammar or not self._grammar)
 
-    def _read(self, top: str, entry: Entry) -> Source | None:
-        path = f"{top}/{entry.path}" if top else entry.path
+    def _read(self, top: str, folder: str, name: str) -> Source | None:
+        path = f"{top}/{folder}{name}" if top else folder + name
         try:
             with self._place.tree.file(path) as descriptor:
                 if os.fstat(descriptor).st_size > LARGEST:
@@ -245,9 +235,9 @@ class Survey:
             self.tally.skip("that could not be read")
             return None
         language = language_of(path, content)
-        if language is None or not self._counts(language, "" if language.name == "cpp" else entry.name):
+        if language is None or not self._counts(language, "" if language.name == "cpp" else name):
             return None
-        return Source(path, entry.folder, entry.name, language, content)
+        return Source(path, folder, name, language, content)
 
     def _tell(self, path: str) -> None:
         if time.monotonic() - self._told > STEP:
