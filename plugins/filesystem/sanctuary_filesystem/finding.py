@@ -13,8 +13,9 @@ from sanctuary_filesystem.walking import Entry, Kind, Walk
 
 Wanted = Literal["file", "folder", "any"]
 Order = Literal["name", "largest", "newest"]
+UNBOUND: Final = (None, None, None, None)
 SPARE: Final = 5000
-"""Entries beyond a page that are kept until they are sorted out together; each takes some 600 bytes."""
+"""Entries beyond a page that are kept until they are sorted out together; each takes some 400 bytes."""
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ class Query:
     @property
     def measures(self) -> bool:
         """Whether sizes and times are needed."""
-        return self.sort != "name" or (*self.changed, *self.size) != (None,) * 4
+        return self.sort != "name" or (*self.size, *self.changed) != UNBOUND
 
     @property
     def kinds(self) -> set[Kind]:
@@ -75,7 +76,7 @@ class Query:
         folder, name = position or ("", "")
         page = Page()
         length = 0
-        with closing(walk.entries(status=self.measures, after=(str(folder), str(name)))) as entries:
+        with closing(walk.entries(measure=self.measures, after=(str(folder), str(name)))) as entries:
             for entry in filter(self._fits, entries):
                 if len(page.entries) == limit or length > LONGEST:
                     last = page.entries[-1]
@@ -95,13 +96,14 @@ class Query:
         after = tuple(position)
         total = 0
 
+        by = 0 if self.sort == "largest" else 1
         kept: list[tuple[int, str, Entry]] = []
-        for entry in walk.entries(status=True):
-            if entry.status is None or not self._fits(entry):
+        for entry in walk.entries(measure=True):
+            if entry.measures is None or not self._fits(entry):
                 continue
             total += 1
             path = entry.folder + entry.name
-            value = -(entry.status.st_size if self.sort == "largest" else entry.status.st_mtime_ns)
+            value = -entry.measures[by]
             if after and (value, path) <= after:
                 page.before += 1
                 continue
@@ -126,12 +128,12 @@ class Query:
 
     def _fits(self, entry: Entry) -> bool:
         """Whether something that is accepted has the right size and time."""
-        status = entry.status
-        if status is None:
+        if entry.measures is None or (*self.size, *self.changed) == UNBOUND:
             return True
-        if self.size != (None, None) and (entry.kind != "file" or not _is_within(status.st_size, self.size)):
+        size, changed = entry.measures
+        if self.size != (None, None) and (entry.kind != "file" or not _is_within(size, self.size)):
             return False
-        return _is_within(status.st_mtime_ns, self.changed)
+        return _is_within(changed, self.changed)
 
 
 def _is_within(value: int, bounds: Range) -> bool:

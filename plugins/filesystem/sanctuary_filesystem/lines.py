@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sanctuary_filesystem.names import NOTE
-from sanctuary_filesystem.walking import Kind
+from sanctuary_filesystem.walking import Kind, Measures
 from sanctuary_host import ToolError
 from sanctuary_host.doors import PathError, Tree, kind_of
 
@@ -41,12 +40,12 @@ def mark(tree: Tree, path: str, kind: Kind) -> str:
     return f" (link to {found})" if kind == "link" else f" ({found})"
 
 
-def facts(status: os.stat_result | None, kind: Kind) -> str:
+def facts(measures: Measures | None, kind: Kind) -> str:
     """Size in bytes and time of the last change in UTC, in columns."""
-    if status is None:
+    if measures is None:
         return f"{'?':>13} {'?':19}"
-    size = f"{status.st_size:,}" if kind == "file" else "-"
-    return f"{size:>13} {moment(status.st_mtime_ns)}"
+    size = f"{measures[0]:,}" if kind == "file" else "-"
+    return f"{size:>13} {moment(measures[1])}"
 
 
 def moment(nanoseconds: int) -> str:

@@ -70,9 +70,9 @@ class Listing:
         counts = Counter(contents.kinds.values())
         number = len(contents.kinds)
         first = view.before + 1
+        found = ", ".join(_number(counts[kind], kind) for kind in COUNTED if counts[kind])
         head = [
-            f"{told(self._trees, place)}: {', '.join(_number(counts[kind], kind) for kind in COUNTED if counts[kind])}",
-            "" if number else "empty",
+            f"{told(self._trees, place)}: {found or 'empty'}",
             "" if contents.complete else "more than is ever listed",
             "size, changed (UTC), name" if details and number else "",
             f"{first:,}-{view.before + view.shown:,} of {number:,}" if view.position or view.before else "",
@@ -114,7 +114,7 @@ class Listing:
         for entry in page.entries:
             there = f"{top}/{entry.path}" if top else entry.path
             line = f"{named}{plain(there)}{mark(place.tree, there, entry.kind)}"
-            lines.append(f"{facts(entry.status, entry.kind)} {line}" if query.measures else line)
+            lines.append(f"{facts(entry.measures, entry.kind)} {line}" if query.measures else line)
         shown_now, first = len(lines), page.before + 1
         if page.total is None or (page.position is None and not page.before):
             number = f"{shown_now:,} {'more ' if position else ''}found"

@@ -12,7 +12,7 @@ from sanctuary_filesystem.finding import Order
 from sanctuary_filesystem.ignores import NAME, Ignores
 from sanctuary_filesystem.lines import LONGEST, facts, mark
 from sanctuary_filesystem.names import plain
-from sanctuary_filesystem.walking import GIT, Contents, contents_of, status_of
+from sanctuary_filesystem.walking import GIT, Contents, contents_of, measures_of
 from sanctuary_host.doors import PathError, Tree
 
 BENEATH: Final = 20
@@ -86,10 +86,10 @@ class View:
             if self._order == "name":
                 rank = int(kind != "folder")
             else:
-                status = status_of(self._descriptor, name)
-                if status is None:
+                measures = measures_of(self._descriptor, name)
+                if measures is None:
                     continue
-                rank = -(status.st_size if self._order == "largest" else status.st_mtime_ns)
+                rank = -measures[0 if self._order == "largest" else 1]
             if after and (rank, name) <= after:
                 self.before += 1
             else:
@@ -98,7 +98,7 @@ class View:
     def _line(self, name: str) -> str:
         kind = self._kinds[name]
         line = f"{plain(name)}{mark(self._tree, self._path + name, kind)}"
-        return f"{facts(status_of(self._descriptor, name), kind)} {line}" if self._details else line
+        return f"{facts(measures_of(self._descriptor, name), kind)} {line}" if self._details else line
 
     def _inside(self, name: str, depth: int) -> Iterator[str]:
         path = self._path + name

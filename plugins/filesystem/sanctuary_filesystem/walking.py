@@ -10,12 +10,12 @@ from typing import Final, Literal, NamedTuple
 
 from sanctuary_filesystem.globs import Glob
 from sanctuary_filesystem.ignores import NAME, Ignores
-from sanctuary_host.doors import PathError, Tree
+from sanctuary_host.doors import OWN, PathError, Tree
 
 Kind = Literal["file", "folder", "link", "other"]
+Measures = tuple[int, int]
+"""Bytes, and when it was changed in nanoseconds since 1970."""
 
-OURS: Final = ".sanctuary"
-"""The folder at the top of a tree that may be written, in which this cluster keeps what is its own."""
 GIT: Final = ".git"
 MOST: Final = 300_000
 """Entries of one folder that are read; their names fill some 35 MB."""
@@ -41,13 +41,13 @@ class Entry(NamedTuple):
         folder: the path of what it is in, from where the walk began, ending with a slash; empty for that itself.
         name: its name there.
         kind: what it is.
-        status: its size and times, where they were asked for.
+        measures: its size and time, where they were asked for.
     """
 
     folder: str
     name: str
     kind: Kind
-    status: os.stat_result | None
+    measures: Measures | None
 
     @property
     def path(self) -> str:
@@ -81,7 +81,7 @@ def contents_of(
                 bound, beyond = MOST, None
             kinds[entry.name] = "file" if entry.is_file(follow_symlinks=False) else _kind(entry)
     if top_of is not None and top_of.writable:
-        kinds.pop(OURS, None)
+        kinds.pop(OWN, None)  # what is ours is nobody's work
     return Contents(kinds, complete)
 
 
@@ -135,11 +135,11 @@ class Walk:
         self.unread = 0
         self.stopped: str | None = None
 
-    def entries(self, *, status: bool, after: tuple[str, str] = ("", "")) -> Generator[Entry]:
+    def entries(self, *, measure: bool, after: tuple[str, str] = ("", "")) -> Generator[Entry]:
         """What is wanted, in order.
 
         Args:
-            status: whether sizes and times are needed.
+            measure: whether sizes and times are needed.
             after: folder and name after which to begin, as in `Entry`.
 
         Raises:
@@ -163,8 +163,8 @@ class Walk:
                     if not self._ignored and NAME in kinds:
                         ignores = ignores.within(descriptor, f"{self._top}{folder}")
                     for name in self._wanted(folder, kinds, ignores, after):
-                        found = status_of(descriptor, name) if status else None
-                        if found or not status:
+                        found = measures_of(descriptor, name) if measure else None
+                        if found or not measure:
                             yield Entry(folder, name, kinds[name], found)
             except PathError:
                 if not folder:
@@ -181,17 +181,19 @@ class Walk:
         self.unread += not contents.complete
         return contents.kinds
 
-    def _wanted(self, folder: str, kinds: dict[str, Kind], ignores: Ignores, after: tuple[str, str]) -> list[str]:
+    def _wanted(self, folder: str, kinds: dict[str, Kind], ignores: Ignores, after: tuple[str, str]) -> Iterator[str]:
         """What is wanted in one folder."""
         if after[0] != folder and after[0].startswith(folder):
-            return []  # it was on earlier pages, which ended further down
+            return  # it was on earlier pages, which ended further down
         match, wanted = self._glob.pattern.fullmatch, self._kinds
         if self._glob.by_name:
             names = [name for name, kind in kinds.items() if match(name) and kind in wanted]
         else:
             names = [name for name, kind in kinds.items() if match(folder + name) and kind in wanted]
         last = after[1] if after[0] == folder else ""
-        return [name for name in sorted(names) if name > last and self._is_met(folder, name, kinds[name], ignores)]
+        for name in sorted(names):
+            if name > last and self._is_met(folder, name, kinds[name], ignores):
+                yield name
 
     def _entered(self, folder: str, kinds: dict[str, Kind], ignores: Ignores, after: str) -> list[str]:
         """Those of its folders in which the walk goes on."""
@@ -231,9 +233,10 @@ def ignores_above(tree: Tree, path: str) -> Ignores:
     return ignores
 
 
-def status_of(descriptor: int, name: str) -> os.stat_result | None:
-    """Size and times of an entry of an open folder, of a link itself; `None` where it is gone."""
+def measures_of(descriptor: int, name: str) -> Measures | None:
+    """Size and time of an entry of an open folder, of a link itself; `None` where it is gone."""
     try:
-        return os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+        status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
     except OSError:
         return None
+    return status.st_size, status.st_mtime_ns
