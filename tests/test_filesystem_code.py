@@ -126,17 +126,23 @@ def test_references_are_uses_in_code_and_not_in_comments_or_texts(folder):
     ]
 
 
+def test_a_name_may_be_given_as_it_is_written_in_code(folder):
+    (folder / "shop.py").write_text(SHOP)
+    assert code(folder, "references", query="Shop.sell()") == code(folder, "references", query="sell")
+    assert body(code(folder, "symbols", query="Shop::sell()")) == body(code(folder, "symbols", query="Shop.sell"))
+
+
 @pytest.mark.parametrize(
     ("name", "source", "query", "places"),
     [
         ("a.c", "#define TWICE(x) add(x, x)\nint add(int a, int b);\n/* add */\n", "add", ["1:18", "2:5"]),
-        ("a.php", "<?php\nfunction f($size) { return \"$size size\" . $size; }\n", "$size", ["2:12", "2:29", "2:43"]),
+        ("a.php", '<?php\nfunction f($size) { return "$size size" . $size; }\n', "$size", ["2:12", "2:29", "2:43"]),
         ("a.rb", "class A\n  def go = @x\n  # @x\n  attr_reader :x\nend\n", "@x", ["2:12"]),
         ("a.sh", "go() { :; }\ngo\necho 'go'\n", "go", ["1:1", "2:1"]),
         ("a.ex", "defmodule A.Box do\n  def f, do: A.Box.g()\nend\n", "Box", ["1:13", "2:16"]),
         ("a.tsx", "const Go = () => <Go x={Go}>Go</Go>;\n", "Go", ["1:7", "1:19", "1:25", "1:33"]),
-        ("a.hs", "go x = x -- go\nmain = go 1 \"go\"\n", "go", ["1:1", "2:8"]),
-        ("a.rs", "fn go() { let s = \"go\"; vec![go()]; } // go\n", "go", ["1:4", "1:30"]),
+        ("a.hs", 'go x = x -- go\nmain = go 1 "go"\n', "go", ["1:1", "2:8"]),
+        ("a.rs", 'fn go() { let s = "go"; vec![go()]; } // go\n', "go", ["1:4", "1:30"]),
     ],
 )  # fmt: skip
 def test_references_know_how_each_language_writes_names(folder, name, source, query, places):
@@ -401,6 +407,23 @@ def test_a_rewrite_that_cannot_be_made_is_refused_with_the_reason(folder):
     with pytest.raises(ToolError, match="narrow path or glob"):
         tools(folder, seconds=0.0).rewrite_code(".", "old($A)", "new($A)", dry_run=False)
     assert (folder / "a.py").read_text() == "old(1)\n"
+
+
+def test_a_file_with_very_many_findings_is_told_page_by_page(folder):
+    (folder / "many.py").write_text("".join(f"a{number} = f(x)\n" for number in range(5_000)))
+    for action, query in (("outline", ""), ("symbols", "a*"), ("references", "x"), ("search", "f($A)")):
+        answer = code(folder, action, "many.py", query=query, limit=3)
+        assert "1-3 of 5,000" in head(answer)
+        assert len(body(answer)) >= 3
+        cursor = head(answer).partition('next cursor "')[2].partition('"')[0]
+        assert "4-6 of 5,000" in head(code(folder, action, "many.py", query=query, limit=3, cursor=cursor))
+
+
+def test_a_rewrite_that_would_blow_a_file_up_is_refused(folder):
+    (folder / "a.py").write_text("f(x)\n" * 3000)
+    with pytest.raises(ToolError, match="the result would be longer than"):
+        rewrite(folder, "f($A)", "g(" + "$A, " * 2000 + "$A)", "a.py", dry_run=False)
+    assert (folder / "a.py").read_text() == "f(x)\n" * 3000
 
 
 async def test_hostile_files_are_passed_over_by_the_served_tools_and_the_others_answered(folder, tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Annotated, Any, Final, Literal
 
@@ -21,18 +21,8 @@ from sanctuary_host import Host, Recorded, ToolError, Tools, hookimpl, tool
 from sanctuary_host.doors import Place, Trees, changing
 
 Action = Literal["outline", "symbols", "references", "search", "check", "metrics", "languages"]
-Items = Callable[[dict[str, Any], Survey, str], list[str]]
-
 LONGEST: Final = 60_000
 """Characters of one answer, which ends early rather than hold more."""
-ITEMS: Final[dict[str, Items]] = {
-    "outline": lambda found, survey, _query: answers.outline_items(found["rows"], nested=survey.is_file),
-    "symbols": lambda found, _survey, query: answers.symbol_items(found["rows"], query),
-    "references": lambda found, _survey, _query: answers.reference_items(found["rows"]),
-    "search": lambda found, _survey, _query: answers.match_items(found["rows"]),
-    "check": lambda found, _survey, _query: answers.fault_items(found["rows"]),
-    "metrics": lambda found, survey, _query: answers.measure_items(found, all_of_them=survey.is_file),
-}
 NOUNS: Final = {
     "outline": "definitions", "symbols": "definitions", "references": "uses", "search": "matches", "check": "errors",
     "metrics": "",
@@ -81,6 +71,9 @@ class Code:
         _bound(query=query, glob=glob, cursor=cursor)
         if action in {"symbols", "references", "search"} and not query.strip():
             raise ToolError(f"{action} needs a query: {'a pattern of code' if action == 'search' else 'a name'}")
+        query = query.strip().removesuffix("()")
+        if action == "references":
+            query = answers.last_of(query)
         place = self._trees.place(path)
         asked = [action, told(self._trees, place), query, language, glob]
         position = position_of(asked, cursor)
@@ -91,16 +84,16 @@ class Code:
                 data=action in {"search", "check", "metrics"},
                 grammar=action not in {"check", "metrics"},
             )
-            page = _Page(limit, survey.is_file)
-            query = query.strip()
+            page = _Page(limit, survey.is_file, position)
             for source in survey.sources(_words(action, query), position):
-                found = survey.work(source, {"action": action, "query": query})
+                asked_of_file = {"action": action, "query": query, "alone": survey.is_file, **page.wanted(source)}
+                found = survey.work(source, asked_of_file)
                 if found is None:
                     continue
                 if page.position is None:
-                    page.add(source, self._heading(place, source, found), ITEMS[action](found, survey, query), position)
-                if action == "metrics" and not cursor:
-                    page.sum(found)  # of all files, whichever are shown
+                    page.add(source, self._heading(place, source, found), found["items"], found["total"])
+                if "measures" in found and not cursor:
+                    page.sum(found["measures"])  # of all files, whichever are shown
                 elif page.position is not None:
                     break
         return self._told(action, place, page, survey, asked)
@@ -141,8 +134,9 @@ class Code:
         return _answer(rewriting.head(), rewriting.lines)
 
     def _heading(self, place: Place, source: Source, found: dict[str, Any]) -> str:
-        lines = f", {found['lines']:,} lines" if "rows" in found and "lines" in found else ""
-        return f"{told(self._trees, Place(place.tree, source.path))} ({source.language.title}{lines})"
+        lines = f", {found['lines']:,} lines" if "lines" in found else ""
+        what = f"{source.language.title}{lines}"
+        return what if not source.name else f"{told(self._trees, Place(place.tree, source.path))} ({what})"
 
     def _told(self, action: str, place: Place, page: _Page, survey: Survey, asked: Sequence[object]) -> str:
         position = page.position or survey.position
@@ -156,7 +150,7 @@ class Code:
             else f"{action} of {told(self._trees, place)}"
         ]
         if survey.is_file:
-            head[0] += f" in {page.lines[0].partition(' (')[2].rstrip(')')}" if page.lines else ""
+            head[0] += f" in {page.heading}"
         else:
             head[0] += f"{' in' if noun else ':'} {page.files:,} of {survey.tally.files:,} files"
         if page.summed["lines"] and not survey.is_file:
@@ -167,7 +161,7 @@ class Code:
         if position is not None:
             why = "" if page.position else f" after {self._seconds:g} s"
             head.append(f'truncated{why}, next cursor "{cursor_of(asked, position)}"')
-        return _answer(head, page.lines[1:] if survey.is_file else page.lines)
+        return _answer(head, page.lines)
 
 
 class _Page:
@@ -176,51 +170,54 @@ class _Page:
     Args:
         limit: items that it has at most.
         alone: whether they are of one file, whose total is told.
+        begin: where it begins, as in `Survey.sources`.
     """
 
-    def __init__(self, limit: int, alone: bool) -> None:  # noqa: FBT001  # private, with one caller
-        self._limit, self._alone, self._length = limit, alone, 0
+    def __init__(self, limit: int, alone: bool, begin: Position) -> None:  # noqa: FBT001  # private, with one caller
+        self._limit, self._alone, self._begin, self._length = limit, alone, begin, 0
         self.lines: list[str] = []
         self.count = self.files = self.before = self.total = 0
         self.part = False
+        self.heading = ""
         self.position: Position | None = None
-        self._last: Position = ("", "", 0)
-        self.summed: dict[str, Any] = {**dict.fromkeys(SUMMED, 0), "depth": 0}
+        self._last: Position = begin or ("", "", 0)
+        self.summed: dict[str, int] = {**dict.fromkeys(SUMMED, 0), "depth": 0}
 
-    def add(self, source: Source, heading: str, items: Sequence[str], position: Position) -> None:
-        """Take the items of a file, those that were told already left out."""
-        resumed = bool(position) and (source.folder, source.name) == tuple(position[:2])
-        before = int(position[2]) if resumed else 0
-        indent = "" if self._alone else "  "
-        if items[before:] or self._alone:
-            self.lines.append(heading)
-            self.files += 1
+    def wanted(self, source: Source) -> dict[str, int]:
+        """Which items of a file are still to be told."""
+        resumed = bool(self._begin) and (source.folder, source.name) == tuple(self._begin[:2])
+        return {"skip": int(self._begin[2]) if resumed else 0, "limit": self._limit - self.count}
+
+    def add(self, source: Source, heading: str, items: Sequence[str], total: int) -> None:
+        """Take the items of a file, of which those that were told already are left out."""
+        before = self.wanted(source)["skip"]
         taken = 0
-        for item in items[before:]:
-            if self.count == self._limit or self._length > LONGEST:
+        for item in items:
+            if self._length > LONGEST:
                 break
-            shown = visible(item)
-            self.lines += [f"{indent}{line}" for line in shown.split("\n")]
-            self._length += len(shown)
-            self.count += 1
+            shown = visible(item).split("\n")
+            if not taken and not self._alone:
+                self.lines.append(heading)
+                self.files += 1
+            self.lines += shown if self._alone else [f"  {line}" for line in shown]
+            self._length += len(item)
             taken += 1
-        if before + taken == len(items):
+        self.count += taken
+        if before + taken >= total:
             self._last = (source.folder, source.name, 0)
         elif taken or before or self._alone:
             self.position = (source.folder, source.name, before + taken)
         else:
             self.position = self._last
-            self.lines.pop()
-            self.files -= 1
-        if self._alone and (before or self.position):
-            self.part, self.before, self.total = True, before, len(items)
+        if self._alone:
+            self.heading = heading
+            self.part, self.before, self.total = bool(before or self.position), before, total
 
-    def sum(self, found: dict[str, Any]) -> None:
-        """Add a file's measures, if these are such."""
-        if "complexity" in found:
-            for name in SUMMED:
-                self.summed[name] += found[name]
-            self.summed["depth"] = max(self.summed["depth"], found["depth"])
+    def sum(self, measures: Mapping[str, int]) -> None:
+        """Add the measures of a file."""
+        for name in SUMMED:
+            self.summed[name] += measures[name]
+        self.summed["depth"] = max(self.summed["depth"], measures["depth"])
 
 
 def _answer(head: Sequence[str], lines: Sequence[str]) -> str:
@@ -240,7 +237,7 @@ def _words(action: str, query: str) -> list[str]:
         return patterns.words_of(query)
     if action == "references":
         return [query]
-    return answers.literal_of(query) if action == "symbols" else []
+    return [answers.literal_of(query)] if action == "symbols" else []
 
 
 @hookimpl

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from ast_grep_py import SgNode
 
 from sanctuary_filesystem.forms import form_of
-from sanctuary_filesystem.source import faults, grammar, measures, patterns
+from sanctuary_filesystem.source import answers, faults, grammar, measures, patterns
 from sanctuary_filesystem.source.languages import LANGUAGES
 from sanctuary_filesystem.source.outline import CALLABLE, Symbol, symbols_of
 from sanctuary_filesystem.source.uses import Places, defined_at, uses_of
 
+Request = Mapping[str, Any]
+T = TypeVar("T")
+
 SHOWN: Final = 6
 """Lines of a match that are shown,"""
+WIDE: Final = 200
+"""characters of each,"""
 CAPTURED: Final = 100
-"""characters of what a variable captured,"""
-MATCHES: Final = 20_000
-"""and matches of one file that are told of."""
+"""and of what a variable captured."""
+LONGEST: Final = 2 << 20
+"""Characters that are put into one file."""
 
 
 def text_of(content: bytes) -> str | None:
@@ -33,7 +38,7 @@ def text_of(content: bytes) -> str | None:
         return None
 
 
-def work(request: Mapping[str, Any], content: bytes) -> Any:
+def work(request: Request, content: bytes) -> Any:
     """Do what is asked: a mapping with `refused` and a reason where it cannot be done."""
     text = text_of(content)
     if text is None:
@@ -47,39 +52,48 @@ def work(request: Mapping[str, Any], content: bytes) -> Any:
         return {"refused": "grammar", "why": str(error)}
 
 
-def _outline(_request: Mapping[str, Any], text: str, _content: bytes, language: str) -> Any:
+def _outline(request: Request, text: str, _content: bytes, language: str) -> Any:
     rows = [
         (one.start, one.end, one.depth, one.signature)
         for one in symbols_of(grammar.parse(text, language), text, language)
         if one.word != "member"
     ]
-    return {"rows": rows, "lines": Places(text).count}
+    items = answers.outline_items(rows, nested=request["alone"])
+    return {**_some(request, items), "lines": Places(text).count}
 
 
-def _symbols(_request: Mapping[str, Any], text: str, _content: bytes, language: str) -> Any:
+def _symbols(request: Request, text: str, _content: bytes, language: str) -> Any:
     found = symbols_of(grammar.parse(text, language), text, language)
-    return {
-        "rows": [(one.word, [n for n, _ in one.names], one.path, one.start, one.end, one.signature) for one in found]
-    }
+    return _some(request, answers.symbol_items(found, request["query"]))
 
 
-def _references(request: Mapping[str, Any], text: str, _content: bytes, language: str) -> Any:
+def _references(request: Request, text: str, _content: bytes, language: str) -> Any:
     root = grammar.parse(text, language)
     uses = uses_of(root, request["query"], language)
-    if not uses:
-        return {"rows": []}
+    here = _slice(request, uses)
+    if not here:
+        return {"items": [], "total": len(uses)}
     symbols = symbols_of(root, text, language)
     defined = defined_at(symbols, request["query"])
     places = Places(text)
-    rows: list[tuple[int, int, str, str, str]] = []
-    for use in uses[:MATCHES]:
+    items: list[str] = []
+    for use, inside in zip(here, _within(symbols, here), strict=True):
         line, column = places.of(use)
-        rows.append((line, column, defined[use].word if use in defined else "", "", places.line(line, column)))
-    inside = _within(symbols, uses[:MATCHES])
-    return {"rows": [(*row[:3], name, row[4]) for row, name in zip(rows, inside, strict=True)]}
+        word = defined[use].word if use in defined else ""
+        items.append(answers.reference_item(line, column, word, inside, places.line(line, column)))
+    return {"items": items, "total": len(uses)}
 
 
-def _within(symbols: list[Symbol], places: list[int]) -> list[str]:
+def _slice(request: Request, rows: Sequence[T]) -> Sequence[T]:
+    """Those that are to be told in this answer."""
+    return rows[request["skip"] : request["skip"] + request["limit"]]
+
+
+def _some(request: Request, items: Sequence[str]) -> dict[str, Any]:
+    return {"items": _slice(request, items), "total": len(items)}
+
+
+def _within(symbols: Sequence[Symbol], places: Sequence[int]) -> list[str]:
     """For each place the function that it is in."""
     functions = [one for one in symbols if one.word in CALLABLE]
     names: list[str] = []
@@ -95,16 +109,19 @@ def _within(symbols: list[Symbol], places: list[int]) -> list[str]:
     return names
 
 
-def _search(request: Mapping[str, Any], text: str, _content: bytes, language: str) -> Any:
+def _search(request: Request, text: str, _content: bytes, language: str) -> Any:
     found = patterns.matches_of(grammar.parse(text, language), request["query"], language)
     places = Places(text)
-    rows: list[Any] = []
-    for match in found[:MATCHES]:
+    items: list[str] = []
+    for match in _slice(request, found):
         (line, column), (last, _) = places.of(match.start), places.of(max(match.end - 1, match.start))
-        shown = [places.line(line, column)] if last == line else text[match.start : match.end].split("\n")[:SHOWN]
+        if last == line:
+            shown = [places.line(line, column)]
+        else:
+            shown = [one.rstrip()[:WIDE] for one in text[match.start : match.end].split("\n", SHOWN)[:SHOWN]]
         captured = [(name, _cut(text[span[0] : span[1]]) if span else "") for name, span in match.captured.items()]
-        rows.append((line, column, last, [one.rstrip()[:200] for one in shown], captured))
-    return {"rows": rows}
+        items.append(answers.match_item(line, column, last, shown, captured))
+    return {"items": items, "total": len(found)}
 
 
 def _cut(text: str) -> str:
@@ -112,28 +129,27 @@ def _cut(text: str) -> str:
     return line if len(line) <= CAPTURED else f"{line[: CAPTURED - 1]}…"
 
 
-def _check(request: Mapping[str, Any], text: str, content: bytes, language: str) -> Any:
+def _check(request: Request, text: str, content: bytes, language: str) -> Any:
+    places = Places(text)
     found = faults.by_standard(content, text, request["path"], language)
     if found is None:
         if not LANGUAGES[language].grammar:
             return {"refused": "grammar", "why": "it is nested too deeply"}
-        found = faults.by_grammar(grammar.parse(text, language), Places(text))
-    places = Places(text)
-    rows = [
-        (one.line, one.column, one.message, places.line(min(max(one.line, 1), len(text.split(chr(10)))), one.column))
-        for one in found
-    ]
-    return {"rows": rows}
+        found = faults.by_grammar(grammar.parse(text, language), places)
+    items = [answers.fault_item(one.line, one.column, one.message, places.line(one.line, one.column)) for one in found]
+    return _some(request, items)
 
 
-def _metrics(_request: Mapping[str, Any], text: str, _content: bytes, language: str) -> Any:
-    if not LANGUAGES[language].grammar:
-        return measures.measures_of(None, text, language, []).plain()
-    root = grammar.parse(text, language)
-    return measures.measures_of(root, text, language, symbols_of(root, text, language)).plain()
+def _metrics(request: Request, text: str, _content: bytes, language: str) -> Any:
+    if LANGUAGES[language].grammar:
+        root = grammar.parse(text, language)
+        found = measures.measures_of(root, text, language, symbols_of(root, text, language))
+    else:
+        found = measures.measures_of(None, text, language, [])
+    return {**_some(request, [answers.measure_item(found, all_of_them=request["alone"])]), "measures": found.counts()}
 
 
-def _rewrite(request: Mapping[str, Any], text: str, content: bytes, language: str) -> Any:
+def _rewrite(request: Request, text: str, content: bytes, language: str) -> Any:
     root = grammar.parse(text, language)
     matches = patterns.matches_of(root, request["query"], language, with_fixed=True)
     taken = patterns.outermost(matches)
@@ -141,6 +157,7 @@ def _rewrite(request: Mapping[str, Any], text: str, content: bytes, language: st
     assert form is not None
     replacement: str = request["replacement"]
     edits: list[tuple[int, int, str]] = []
+    length = 0
     new = codecs.getincrementalencoder(form.encoding)()
     for match in taken:
         one = patterns.replaced(text, match, replacement)
@@ -156,6 +173,9 @@ def _rewrite(request: Mapping[str, Any], text: str, content: bytes, language: st
         except UnicodeEncodeError:
             return {"refused": "encoding", "why": form.encoding}
         edits.append((one.start, one.end, said))
+        length += len(said)
+        if length > LONGEST:
+            return {"refused": "grammar", "why": f"the result would be longer than {LONGEST:,} characters"}
     broken = _errors(root, text, language, edits) if edits else 0
     return {
         "edits": _in_bytes(text, edits, form.encoding, len(form.mark)),

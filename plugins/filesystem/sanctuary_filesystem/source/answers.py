@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sanctuary_filesystem.source.languages import LANGUAGES
+from sanctuary_filesystem.source.measures import Measures
+from sanctuary_filesystem.source.outline import Symbol
 
 SPLIT: Final = re.compile(r"::|[#/\\]")
-DOTTED: Final = re.compile(r"[*.\s]+")
+WILD: Final = re.compile(r"[*\s]+")
 CUT: Final = 8
 """Captured variables of a match that are told."""
 
@@ -28,15 +30,15 @@ def outline_items(rows: Iterable[Sequence[Any]], *, nested: bool) -> list[str]:
     ]
 
 
-def symbol_items(rows: Iterable[Sequence[Any]], query: str) -> list[str]:
+def symbol_items(symbols: Iterable[Symbol], query: str) -> list[str]:
     """Definitions whose names fit."""
     parts = [re.escape(part) for part in SPLIT.sub(".", query).split("*")]
     wanted = re.compile("[^.]*".join(parts)), re.compile(".*".join(parts), re.DOTALL)
     items: list[str] = []
-    for word, names, path, start, end, signature in rows:
-        fitting = [name for name in names if _fits(wanted, name, path)]
-        if fitting:
-            items.append(f"{lines_of(start, end)} {word} {'.'.join((*path, *fitting[:1]))}: {signature}")
+    for one in symbols:
+        name = next((name for name, _ in one.names if _fits(wanted, name, one.path)), None)
+        if name is not None:
+            items.append(f"{lines_of(one.start, one.end)} {one.word} {'.'.join((*one.path, name))}: {one.signature}")
     return items
 
 
@@ -47,48 +49,47 @@ def _fits(wanted: tuple[re.Pattern[str], re.Pattern[str]], name: str, path: Sequ
     return by_name.fullmatch(name) is not None or any(by_path.fullmatch(tail) for tail in tails)
 
 
-def literal_of(query: str) -> list[str]:
+def literal_of(query: str) -> str:
     """What must stand in a file that defines a name that fits: the longest part of the name without wildcards."""
-    last = SPLIT.sub(".", query).rpartition(".")[2] or query
-    return [max(DOTTED.split(last), key=len)]
+    return max(WILD.split(last_of(query)), key=len)
 
 
-def reference_items(rows: Iterable[Sequence[Any]]) -> list[str]:
-    """Uses of a name."""
-    return [
-        f"{line}:{column} {f'({word} defined) ' if word else f'in {inside}: ' if inside else ''}{text}"
-        for line, column, word, inside, text in rows
-    ]
+def last_of(query: str) -> str:
+    """The last part of a name with dots, colons or slashes."""
+    return SPLIT.sub(".", query).rpartition(".")[2] or query
 
 
-def match_items(rows: Iterable[Sequence[Any]]) -> list[str]:
-    """Matches of a pattern, with what its variables captured."""
-    items: list[str] = []
-    for line, column, last, shown, captured in rows:
-        more = last - line + 1 - len(shown)
-        lines = [*shown, *([f"… {more:,} more lines"] if more > 0 else [])]
-        variables = [f"{name}={value}" for name, value in captured[:CUT]]
-        head = f"{line}:{column}{f' to {last}' if last > line else ''} {lines[0]}"
-        items.append("\n    ".join([head, *lines[1:], *(["; ".join(variables)] if variables else [])]))
-    return items
+def reference_item(line: int, column: int, word: str, inside: str, text: str) -> str:
+    """A use of a name: what it defines, or the function that it is in, and its line."""
+    return f"{line}:{column} {f'({word} defined) ' if word else f'in {inside}: ' if inside else ''}{text}"
 
 
-def fault_items(rows: Iterable[Sequence[Any]]) -> list[str]:
-    """Errors of syntax."""
-    return [f"{line}:{column} {message} | {text}" for line, column, message, text in rows]
+def match_item(line: int, column: int, last: int, shown: Sequence[str], captured: Sequence[tuple[str, str]]) -> str:
+    """A match of a pattern, with what its variables captured."""
+    more = last - line + 1 - len(shown)
+    lines = [*shown, *([f"… {more:,} more lines"] if more > 0 else [])]
+    variables = [f"{name}={value}" for name, value in captured[:CUT]]
+    head = f"{line}:{column}{f' to {last}' if last > line else ''} {lines[0]}"
+    return "\n    ".join([head, *lines[1:], *(["; ".join(variables)] if variables else [])])
 
 
-def measure_items(found: dict[str, Any], *, all_of_them: bool) -> list[str]:
+def fault_item(line: int, column: int, message: str, text: str) -> str:
+    """An error of syntax."""
+    return f"{line}:{column} {message} | {text}"
+
+
+def measure_item(found: Measures, *, all_of_them: bool) -> str:
     """Measures of a file."""
-    items = [counts(found)]
-    worst = found["worst"] if all_of_them else [row for row in found["worst"][:1] if row[0] > 1]
-    items += [
-        f"{name}, line {start}: complexity {complexity}, {length} lines" for complexity, length, start, name in worst
-    ]
-    return ["\n".join(items)]
+    worst = found.worst if all_of_them else [row for row in found.worst[:1] if row[0] > 1]
+    return "\n".join(
+        [
+            counts(found.counts()),
+            *(f"{name}, line {start}: complexity {value}, {length} lines" for value, length, start, name in worst),
+        ]
+    )
 
 
-def counts(found: dict[str, Any]) -> str:
+def counts(found: Mapping[str, int]) -> str:
     """Lines, functions, complexity and nesting."""
     said = f"{found['lines']:,} lines: {found['code']:,} code, {found['comment']:,} comment, {found['blank']:,} blank"
     if not found["functions"]:

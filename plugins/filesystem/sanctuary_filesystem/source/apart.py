@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 MIB: Final = 1 << 20
-MEMORY: Final = 56
+MEMORY: Final = 52
 """MiB that the process may add to what it begins with."""
 HEAD: Final = struct.Struct("<IQ")
 """Before each message: how long its JSON is, and its bytes."""

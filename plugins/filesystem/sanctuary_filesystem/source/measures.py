@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from ast_grep_py import SgNode
 
@@ -102,9 +102,9 @@ class Measures:
     depth: int = 0
     worst: list[tuple[int, int, int, str]] = field(default_factory=list[tuple[int, int, int, str]])
 
-    def plain(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self)
+    def counts(self) -> dict[str, int]:
+        """All but the worst."""
+        return {name: count for name, count in asdict(self).items() if name != "worst"}
 
 
 WORST: Final = 5

@@ -80,10 +80,6 @@ class Symbol:
         """With what it is in, such as `Box.area`."""
         return ".".join((*self.path, ", ".join(name for name, _ in self.names)))
 
-    def plain(self) -> list[Any]:
-        """As JSON."""
-        return [self.word, self.names, self.path, self.start, self.end, self.signature, self.depth, self.span]
-
 
 @dataclass(slots=True)
 class _Open:

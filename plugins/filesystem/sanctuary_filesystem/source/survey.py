@@ -13,7 +13,7 @@ from sanctuary_filesystem.cursors import Position
 from sanctuary_filesystem.globs import read_glob
 from sanctuary_filesystem.source.apart import Apart, GivenUpError
 from sanctuary_filesystem.source.languages import Language, by_name, language_of, may_tell
-from sanctuary_filesystem.walking import Walk, clean
+from sanctuary_filesystem.walking import Kind, Walk, clean
 from sanctuary_host import ToolError, progress
 from sanctuary_host.doors import PathError, Place, shown
 
@@ -136,10 +136,9 @@ class Survey:
             yield self._alone()
             return
         wanted = [word.encode() for word in words if word.isascii()]
-        folder, name, skip = ("", "", 0) if not position else (str(position[0]), str(position[1]), int(position[2]))
-        last: Position = position or ("", "", 0)
+        last = ("", "", 0) if not position else (str(position[0]), str(position[1]), int(position[2]))
         top = clean(self._place.path)
-        for folder, name in self._names(top, folder, name, first=skip > 0):
+        for folder, name in self._names(top, *last):
             if time.monotonic() > self._end:
                 self.position = last
                 return
@@ -203,13 +202,14 @@ class Survey:
         self.tally.files = 1
         return Source(path, "", "", language, content)
 
-    def _names(self, top: str, folder: str, name: str, *, first: bool) -> Iterator[tuple[str, str]]:
-        """Folders and names of files that may count, after one, or from it on."""
-        if first:
+    def _names(self, top: str, folder: str, name: str, told: int) -> Iterator[tuple[str, str]]:
+        """Folders and names of files that may count, after one, or from it on where some of its items were told."""
+        if told:
             yield folder, name
         seconds = self._end - time.monotonic()
-        walk = Walk(self._place.tree, top, self._glob, ("file",), hidden=False, ignored=False, seconds=seconds)
-        for entry in walk.entries(status=False, after=(folder, name)):
+        kinds: tuple[Kind, ...] = ("file",)
+        walk = Walk(self._place.tree, top, self._glob, kinds, hidden=False, ignored=False, seconds=seconds)
+        for entry in walk.entries(measure=False, after=(folder, name)):
             found = by_name(entry.name)
             if self._counts(found, entry.name) if found is not None else may_tell(entry.name):
                 yield entry.folder, entry.name

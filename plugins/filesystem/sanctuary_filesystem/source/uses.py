@@ -61,6 +61,7 @@ class Places:
 
     def line(self, number: int, around: int = 1, most: int = 160) -> str:
         """A line without its indentation; of a long one what is around a column."""
+        number = min(max(number, 1), len(self._starts))
         start = self._starts[number - 1]
         end = self._starts[number] - 1 if number < len(self._starts) else len(self._text)
         if end - start <= most:
