@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sanctuary_host import Folder, ToolError
 from sanctuary_host.doors import Tree, Trees
 from sanctuary_host.testing import connected
 
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 SAMPLES = sorted((Path(__file__).parent / "code_samples").glob("*.txt"))
 SHOP = '''"""A shop."""
 import prices
@@ -202,6 +204,16 @@ def test_errors_of_syntax_come_with_their_places(folder, name, content, told):
     answer = code(folder, "check", name)
     assert told in answer
     assert "0 errors" not in answer
+
+
+def test_what_a_grammar_takes_for_errors_is_told_as_such_and_does_not_crowd_out_other_files(folder):
+    (folder / "a.go").write_text("package p\n" + "var ) = 1\n" * 20)
+    (folder / "b.py").write_text("def f(:\n")
+    answer = code(folder, "check")
+    assert "only Python, JSON and TOML are checked exactly" in head(answer)
+    assert body(answer)[6].startswith("  … ")
+    assert body(answer)[7:] == ["b.py (Python)", "  1:7 invalid syntax (Python 3.11) | def f(:".replace("3.11", PYTHON)]
+    assert "exactly" not in head(code(folder, "check", "b.py"))
 
 
 @pytest.mark.parametrize(

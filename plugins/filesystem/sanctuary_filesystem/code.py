@@ -27,6 +27,10 @@ NOUNS: Final = {
     "outline": "definitions", "symbols": "definitions", "references": "uses", "search": "matches", "check": "errors",
     "metrics": "",
 }  # fmt: skip
+GUESSED: Final = (
+    "macros and the newest syntax may be unknown to a grammar; only Python, JSON and TOML are checked exactly"
+)
+"""Of errors that a grammar found."""
 SUMMED: Final = ("lines", "code", "comment", "blank", "functions", "complexity")
 
 QUERY: Final = 4000
@@ -92,6 +96,7 @@ class Code:
                     continue
                 if page.position is None:
                     page.add(source, self._heading(place, source, found), found["items"], found["total"])
+                page.guessed |= found.get("guessed", False)
                 if "measures" in found and not cursor:
                     page.sum(found["measures"])  # of all files, whichever are shown
                 elif page.position is not None:
@@ -155,6 +160,8 @@ class Code:
             head[0] += f"{' in' if noun else ':'} {page.files:,} of {survey.tally.files:,} files"
         if page.summed["lines"] and not survey.is_file:
             head.append(f"sum of {survey.tally.files:,} files: {answers.counts(page.summed)}")
+        if page.guessed:
+            head.append(GUESSED)
         head += survey.tally.facts()
         if not page.count and action == "search":
             head.append("a pattern must be whole code by itself, such as an expression, a statement or a definition")
@@ -177,7 +184,7 @@ class _Page:
         self._limit, self._alone, self._begin, self._length = limit, alone, begin, 0
         self.lines: list[str] = []
         self.count = self.files = self.before = self.total = 0
-        self.part = False
+        self.part = self.guessed = False
         self.heading = ""
         self.position: Position | None = None
         self._last: Position = begin or ("", "", 0)

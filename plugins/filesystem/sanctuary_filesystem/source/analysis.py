@@ -23,6 +23,8 @@ WIDE: Final = 200
 """characters of each,"""
 CAPTURED: Final = 100
 """and of what a variable captured."""
+FEW: Final = 5
+"""Errors of syntax that are told of a file among others."""
 LONGEST: Final = 2 << 20
 """Characters that are put into one file."""
 
@@ -132,12 +134,15 @@ def _cut(text: str) -> str:
 def _check(request: Request, text: str, content: bytes, language: str) -> Any:
     places = Places(text)
     found = faults.by_standard(content, text, request["path"], language)
+    guessed = found is None
     if found is None:
         if not LANGUAGES[language].grammar:
             return {"refused": "grammar", "why": "it is nested too deeply"}
         found = faults.by_grammar(grammar.parse(text, language), places)
     items = [answers.fault_item(one.line, one.column, one.message, places.line(one.line, one.column)) for one in found]
-    return _some(request, items)
+    if len(items) > FEW and not request["alone"]:
+        items[FEW:] = [f"… {len(items) - FEW:,} more errors; check the file by itself"]
+    return {**_some(request, items), "guessed": guessed and bool(items)}
 
 
 def _metrics(request: Request, text: str, _content: bytes, language: str) -> Any:
