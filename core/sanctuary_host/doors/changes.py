@@ -258,9 +258,8 @@ class Changes:
             with self._tree.parent(spot.path) as place:
                 yield place
 
-    @staticmethod
-    def _refuse_own(path: str) -> None:
-        if posixpath.normpath(path).partition("/")[0] == NAME:
+    def _refuse_own(self, path: str) -> None:
+        if self._tree.is_own(path):
             raise PathError(f"{NAME} is this server's own folder; what is in it cannot be changed so")
 
 

@@ -26,6 +26,8 @@ GOING: Final = "~"
 """Stands before the name of what is being removed for good."""
 KEPT: Final = 30 * 24 * 3600
 """Seconds after which the next deletion removes something for good."""
+LATEST: Final = 253_402_300_799
+"""The last second of the year 9999."""
 LONGEST: Final = 1 << 15
 """Bytes of a record."""
 MEASURED: Final = 2_000
@@ -64,10 +66,11 @@ def discard(tree: Tree, changes: Changes, path: str) -> Trashed:
     with tree.parent(path) as (folder, name):
         if os.fstat(folder).st_dev != status.st_dev:
             raise PathError(f"{shown(path)} is a mount point; unmount it first, or delete what is in it")
-        _refuse_own(tree, folder, status)
+        if tree.is_own(path):
+            raise PathError(f"{NAME} is this server's own folder; action=purge removes what is in its trash")
         size = _size(folder, name, status)
-    now = int(time.time())
-    identity = f"{_stamp(now)}-{secrets.token_hex(2)}"
+    now, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
+    identity = f"{_stamp(now)}-{milliseconds:03}{secrets.token_hex(1)}"
     item = Trashed(identity, _plain(path), kind_of(status.st_mode), size, now)
     with _told(tree), _opened(tree, make=True) as trash:
         _sweep(trash, now)
@@ -88,7 +91,7 @@ def trashed(tree: Tree) -> list[Trashed]:
             found = [item for name in os.listdir(trash) if (item := _read(trash, name)) is not None]  # noqa: PTH208  # a descriptor
     except OSError:
         return []
-    return sorted(found, key=lambda item: (item.time, item.id), reverse=True)
+    return sorted(found, key=lambda item: item.id, reverse=True)
 
 
 def find(tree: Tree, which: str) -> Trashed:
@@ -173,9 +176,10 @@ def _read(trash: int, name: str) -> Trashed | None:
                 item = Trashed(**json.loads(file.read(LONGEST)))
     except (OSError, ValueError, TypeError, RecursionError):
         return None
-    kinds = [type(value) for value in (item.id, item.path, item.kind, item.size, item.time)]
     # Somebody may have put it there, such as by a checkout; then it is none of ours unless it says what ours say.
-    return item if kinds == [str, str, str, int, int] and item.id == name and item.path.isprintable() else None
+    kinds = [type(value) for value in (item.id, item.path, item.kind, item.size, item.time)]
+    is_ours = kinds == [str, str, str, int, int] and item.id == name and item.kind.isprintable()
+    return item if is_ours and 0 <= item.time <= LATEST else None
 
 
 def _size(folder: int, name: str, status: os.stat_result) -> int:
@@ -207,31 +211,6 @@ def _size(folder: int, name: str, status: os.stat_result) -> int:
         for level in levels:
             os.close(level)
     return total
-
-
-def _refuse_own(tree: Tree, folder: int, status: os.stat_result) -> None:
-    """Refuse what is our own folder or in it, by whichever way it is named."""
-    try:
-        ours = _known(os.stat(NAME, dir_fd=tree.top, follow_symlinks=False))
-    except FileNotFoundError:
-        return
-    top = _known(os.fstat(tree.top))
-    seen = [_known(status)]
-    at = os.dup(folder)
-    try:
-        while (here := _known(os.fstat(at))) != top and here != seen[-1]:
-            seen.append(here)
-            above = os.open("..", FOLDER, dir_fd=at)
-            os.close(at)
-            at = above
-    finally:
-        os.close(at)
-    if ours in seen:
-        raise PathError(f"{NAME} is this server's own folder; action=purge removes what is in its trash")
-
-
-def _known(status: os.stat_result) -> tuple[int, int]:
-    return status.st_dev, status.st_ino
 
 
 def _plain(path: str) -> str:

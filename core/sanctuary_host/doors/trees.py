@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import posixpath
 import stat
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -105,6 +106,8 @@ class Tree:
         rest, last = split(path.rstrip("/"))
         if last in {"", ".", ".."}:
             raise PathError(f"{shown(path)} names no file in a folder; write its name at the end")
+        if "\0" in last:
+            raise self.failure(path, OSError(errno.EINVAL, ""))
         with self.folder(rest) as descriptor:
             yield descriptor, last
 
@@ -119,6 +122,48 @@ class Tree:
             return os.fstat(descriptor)
         finally:
             os.close(descriptor)
+
+    def around(self, path: str) -> list[tuple[int, int]]:
+        """The folders that a path lies in, as device and inode, from the nearest that is there up to the tree itself.
+
+        Raises:
+            PathError: it leads out.
+        """
+        rest = split(path.rstrip("/"))[0]
+        while True:
+            try:
+                at = self._open(rest, os.O_PATH | os.O_DIRECTORY)
+                break
+            except PathError:
+                if rest in {".", "/"}:
+                    raise
+                rest = split(rest)[0]
+        top = _known(os.fstat(self._descriptor))
+        found = [_known(os.fstat(at))]
+        try:
+            while found[-1] != top:
+                above = os.open("..", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=at)
+                os.close(at)
+                at = above
+                if (here := _known(os.fstat(at))) == found[-1]:  # moved out of the tree meanwhile
+                    break
+                found.append(here)
+        finally:
+            os.close(at)
+        return found
+
+    def is_own(self, path: str) -> bool:
+        """Whether a path leads to our own folder in the tree, or into it, by whichever way."""
+        if posixpath.normpath(path).partition("/")[0] == NAME:
+            return True
+        try:
+            ours = _known(os.stat(NAME, dir_fd=self._descriptor, follow_symlinks=False))
+        except FileNotFoundError:
+            return False
+        try:
+            return ours in self.around(path) or ours == _known(self.status(path, follow=False))
+        except PathError:
+            return False
 
     def settle(self) -> None:
         """Finish, or undo, what a process has left that was killed while it changed several files.
@@ -245,6 +290,10 @@ class Trees:
         if first is None:
             raise PathError(self._none)
         return Place(first, path or ".")
+
+
+def _known(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def check_name(name: str) -> None:

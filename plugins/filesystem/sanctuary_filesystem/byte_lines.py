@@ -6,8 +6,10 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final
 
-STEP: Final = 256
+STEP: Final = 64
 """Every how many lines a place is remembered."""
+NEAR: Final = 1 << 16
+"""Bytes that are looked through first, where something is looked for backwards."""
 
 
 class Lines:
@@ -19,11 +21,13 @@ class Lines:
     Attributes:
         data: the bytes.
         total: how many lines there are; what follows the last LF is one too.
+        looked: how many bytes were looked through for lines.
     """
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.total = data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
+        self.looked = 0
         self._known = [0]
 
     def offset(self, line: int) -> int:
@@ -77,9 +81,12 @@ class Lines:
             return
         if self.begins(text, low, at_end=False):
             yield low
-        offset = self.offset(low)
-        while (offset := self.data.find(b"\n" + text, offset) + 1) > 0:
-            yield self.line(offset)
+        at = self.offset(low)
+        while (offset := self.data.find(b"\n" + text, at) + 1) > 0:
+            self.looked += offset - at
+            at = offset
+            yield self.line(at)
+        self.looked += len(self.data) - at
 
     def nearest(self, text: bytes, guess: int, low: int, *, at_end: bool) -> int | None:
         """The line, from `low` on, at which whole lines stand and which is nearest to a guess; the later one of two."""
@@ -93,7 +100,12 @@ class Lines:
         if floor >= guess:
             return after
         first, last = self.offset(floor), self.offset(guess)
-        place = self.data.rfind(b"\n" + text, max(first - 1, 0), last - 1 + len(text)) + 1
-        if place:
-            return self.line(place)
+        for start in dict.fromkeys((max(first, last - NEAR), first)):
+            # Read from behind, for rfind() takes time that grows with the product of both lengths, and find() does not.
+            behind = (b"\n" + text)[::-1]
+            self.looked += last - start
+            end = min(last - 1 + len(text), len(self.data))
+            place = self.data[max(start - 1, 0) : end][::-1].find(behind)
+            if place >= 0:
+                return self.line(end - place - len(text))
         return 0 if floor == 0 and self.data.startswith(text) else after

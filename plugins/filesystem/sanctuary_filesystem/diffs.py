@@ -15,6 +15,8 @@ LINES: Final = 250_000
 """Of a patch."""
 HUNKS: Final = 20_000
 FILES: Final = 2_000
+NAMES: Final = 16_384
+"""Bytes of a line that names files."""
 COMBINED: Final = re.compile(rb"@@@+ -\d+.* @@@+")
 SIGNATURE: Final = re.compile(rb"-- ?\Z")
 EMPTY: Final = (
@@ -165,6 +167,7 @@ class _Reader:
 
     def _read_git(self, text: bytes) -> None:
         self._finish()
+        self._require_short(text)
         names = split_names(text)
         old, new = names or (None, None)
         begun = self.begun = _Begun(self.at + 1, old, new, git=True)
@@ -188,7 +191,13 @@ class _Reader:
         if names is None and not any(key.endswith(b" to") for key in begun.said):
             raise DiffError(f"line {begun.number} of the patch names no two files; add the lines --- and +++")
 
+    def _require_short(self, text: bytes) -> None:
+        if len(text) > NAMES:
+            self._refuse("is longer than names of files can be")
+
     def _read_names(self, begun: _Begun) -> None:
+        self._require_short(self.line())
+        self._require_short(self.line(1))
         begun.converted = all(self.lines[self.at + ahead].endswith(b"\r\n") for ahead in (0, 1))
         begun.old, was_absent = read_name(self.line()[4:])
         begun.new, is_absent = read_name(self.line(1)[4:])

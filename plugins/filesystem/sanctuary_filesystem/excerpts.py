@@ -6,6 +6,7 @@ import codecs
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import tee
 from typing import Final
 
 from sanctuary_filesystem.forms import LOOKED_AT, MARKS, form_of
@@ -26,10 +27,12 @@ class Wanted:
 
     Attributes:
         number: of the line, from 1.
-        column: of the byte, from 1, that is to be seen even if the line is long; 0 for a line without a match.
+        matches: whether it is one that was sought.
+        column: of the byte, from 1, that is to be seen even if the line is long; 0 for its beginning.
     """
 
     number: int
+    matches: bool = False
     column: int = 0
 
     @property
@@ -50,7 +53,7 @@ def lines_of(descriptor: int, wanted: Iterable[Wanted]) -> Iterator[tuple[Wanted
         descriptor: an open file.
         wanted: in ascending order.
     """
-    for line, piece, length in _pieces(_blocks(descriptor), iter(wanted)):
+    for line, piece, length in _pieces(descriptor, wanted):
         text = visible(_decoded(piece.removesuffix(b"\r"), cut=length > len(piece)))
         if line.start:
             text = f"{CUT}{text}"
@@ -75,36 +78,60 @@ def _blocks(descriptor: int) -> Iterator[bytes]:
         yield block if decoder is None else decoder.decode(block).encode()
 
 
-def _pieces(blocks: Iterator[bytes], wanted: Iterator[Wanted]) -> Iterator[tuple[Wanted, bytes, int]]:
-    """For each wanted line the part that is shown, and how many bytes it has in all."""
-    target = next(wanted, None)
-    number, passed, piece = 1, 0, b""  # the line that the next byte is in, and what of it lies behind
-    for block in blocks:
+def parts_of(descriptor: int, numbers: Iterable[int]) -> Iterator[tuple[int, int, bytes, bool]]:
+    """Lines in parts: the line's number, the part's offset in it, the part, and whether it is the last one.
+
+    Args:
+        descriptor: an open file.
+        numbers: of the lines, ascending.
+    """
+    targets = iter(numbers)
+    target = next(targets, None)
+    number, passed = 1, 0  # the line that the next byte is in, and how much of it lies behind
+    for block in _blocks(descriptor):
         at = 0
         while target is not None and at < len(block):
-            if number < target.number:
+            if number < target:
                 ends = block.count(b"\n", at)
-                if number + ends < target.number:
+                if number + ends < target:
                     number += ends
                     break
-                at = _after(block, at, target.number - number)
-                number, passed, piece = target.number, 0, b""
+                at = _after(block, at, target - number)
+                number, passed = target, 0
                 continue
             end = block.find(b"\n", at)
-            stop = len(block) if end < 0 else end
-            low, high = target.start - passed, target.start + WIDTH - passed
-            piece += block[at + max(low, 0) : min(stop, at + max(high, 0))]
-            passed += stop - at
+            yield number, passed, block[at : end if end >= 0 else None], end >= 0
             if end < 0:
+                passed += len(block) - at
                 break
-            yield target, piece, passed
             at = end + 1
-            number, passed, piece = number + 1, 0, b""
-            target = next(wanted, None)
+            number, passed = number + 1, 0
+            target = next(targets, None)
         if target is None:
             return
-    if target is not None and number == target.number and passed:
-        yield target, piece, passed
+    if number == target and passed:
+        yield number, passed, b"", True
+
+
+def long_lines(descriptor: int, numbers: Iterable[int]) -> list[int]:
+    """Those of some lines that are too long to be shown whole."""
+    return [
+        number for number, offset, part, last in parts_of(descriptor, numbers) if last and offset + len(part) > WIDTH
+    ]
+
+
+def _pieces(descriptor: int, wanted: Iterable[Wanted]) -> Iterator[tuple[Wanted, bytes, int]]:
+    """For each wanted line the part that is shown, and how many bytes it has in all."""
+    first, second = tee(wanted)
+    parts = parts_of(descriptor, (line.number for line in first))
+    for line in second:
+        piece = b""
+        for _, offset, part, last in parts:
+            low, high = line.start - offset, line.start + WIDTH - offset
+            piece += part[max(low, 0) : max(high, 0)]
+            if last:
+                yield line, piece, offset + len(part)
+                break
 
 
 def _after(block: bytes, at: int, ends: int) -> int:

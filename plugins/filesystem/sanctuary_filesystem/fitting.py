@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import codecs
 import itertools
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from sanctuary_filesystem.byte_lines import Lines
 from sanctuary_filesystem.hunks import Hunk
+from sanctuary_host import ToolError
 
 NAMED: Final = 3
 """Places that are named where there are several."""
+LOOKED: Final = 4 << 30
+"""Bytes that are looked through for the hunks of a file; that takes some seconds."""
 BLOCK: Final = 1 << 16
 
 
@@ -74,14 +78,22 @@ class Fitting:
         self._edits: list[tuple[int, int, bytes]] = []
 
     def fit(self, hunk: Hunk) -> Fit | Misfit:
-        """Find the place of a hunk, and note what changes there."""
+        """Find the place of a hunk, and note what changes there.
+
+        Raises:
+            ToolError: the hunks before took so much searching that no more is done.
+        """
+        if self.raw.looked + self.even.looked > LOOKED:
+            raise ToolError("too many of its hunks are far from the lines that they name; apply the patch in parts")
         found = self._find(hunk)
         if isinstance(found, Misfit):
             return found
         start, end, text = self._edit(found)
-        if start < self._taken and any(start < its_end and its_start < end for its_start, its_end, _ in self._edits):
-            return Misfit(hunk, "overlap", (found.line,))
-        self._edits.append((start, end, text))
+        after = bisect_right(self._edits, (start, end), key=_span)
+        for its_start, its_end, _ in self._edits[max(after - 1, 0) : after + 1]:
+            if start < its_end and its_start < end:
+                return Misfit(hunk, "overlap", (found.line,))
+        self._edits.insert(after, (start, end, text))
         self._taken = max(self._taken, end)
         self._frozen = self.raw.line(self._taken)
         self._drift += found.offset
@@ -92,7 +104,7 @@ class Fitting:
         at = 0
         pieces: list[bytes | memoryview] = []
         view = memoryview(self.raw.data)
-        for start, end, text in sorted(self._edits, key=lambda edit: edit[:2]):
+        for start, end, text in self._edits:
             pieces += [view[at:start], text]
             at = end
         return b"".join([*pieces, view[at:]])
@@ -165,7 +177,7 @@ class Fitting:
         elif attempt.sure or wanted is None:
             several = list(itertools.islice(lines.places(text, low, at_end=at_end), NAMED + 1))
             if len(several) > 1:
-                return Misfit(attempt.hunk, "several", tuple(one - before for one in several))
+                return Misfit(attempt.hunk, "several", tuple(several))
             line = several[0] if several else None
         else:
             line = lines.nearest(text, wanted, low, at_end=at_end)
@@ -291,6 +303,10 @@ class _Try:
         return (self.anchored and not after and before > 0 and self.hunk.old_start is not None) or any(
             not end.endswith(b"\n") for end in ends
         )
+
+
+def _span(edit: tuple[int, int, bytes]) -> tuple[int, int]:
+    return edit[:2]
 
 
 def _cut(hunk: Hunk, fuzz: int) -> tuple[int, int]:

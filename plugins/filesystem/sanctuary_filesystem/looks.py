@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from sanctuary_filesystem.forms import Form, form_of
+
+UNKNOWN: Final = "binary data"
 STARTS: Final[tuple[tuple[bytes, str, str], ...]] = (
     (b"\x89PNG\r\n\x1a\n", "a PNG picture", "image/png"),
     (b"\xff\xd8\xff", "a JPEG picture", "image/jpeg"),
@@ -48,6 +51,19 @@ LATER: Final[tuple[tuple[int, bytes, bytes, str, str], ...]] = (
 """Those that are known by what stands further on: where, what, and what they begin with."""
 
 
+def text_form_of(head: bytes, *, whole: bool) -> Form | None:
+    """How bytes are text, as `form_of`; `None` too where they begin as another format, and pass as Latin-1 alone.
+
+    Args:
+        head: a file's contents, or their start.
+        whole: whether they are all.
+    """
+    form = form_of(head, whole=whole)
+    if form is not None and form.encoding == "latin-1" and look_of(head)[0] != UNKNOWN:
+        return None
+    return form
+
+
 def look_of(head: bytes) -> tuple[str, str]:
     """What a file is by its first bytes, in words, and its media type where it can be shown as such."""
     for start, name, kind in STARTS:
@@ -60,7 +76,7 @@ def look_of(head: bytes) -> tuple[str, str]:
         return "a BMP picture", "image/bmp"
     if _is_mp3(head):
         return "MP3 sound", "audio/mpeg"
-    return ("zeros" if head and not head.strip(b"\0") else "binary data"), ""
+    return ("zeros" if head and not head.strip(b"\0") else UNKNOWN), ""
 
 
 def _is_mp3(head: bytes) -> bool:

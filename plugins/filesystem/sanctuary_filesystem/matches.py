@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from sanctuary_filesystem.excerpts import Wanted, is_binary, lines_of
+from sanctuary_filesystem.excerpts import Wanted, is_binary, lines_of, long_lines
 from sanctuary_filesystem.scans import Scan, Start, Survey
 
 LONGEST: Final = 60_000
@@ -79,28 +79,38 @@ class Matches:
         """The lines, grouped by files, with those around them."""
         page = Page()
         reached = self._start
-        with closing(self._scan.lines([name for name, _ in self._survey.entries])) as files:
+        needed = list(self._needed(limit))
+        with closing(self._scan.lines(needed)) as files:
             for name, descriptor, records in files:
-                sought = list[Wanted]()
+                sought = list[int]()
                 more = False
-                for line, column in records:
+                for line in records:
                     if name == self._start.path and line <= self._start.line:
                         continue
                     if more := page.lines + len(sought) == limit:
                         break
-                    sought.append(Wanted(line, column))
+                    sought.append(line)
                 last = self._add(page, name, descriptor, sought, before, after) if sought else 0
                 page.files += last > 0
-                if more or (sought and last < sought[-1].number):
+                if more or (sought and last < sought[-1]):
                     page.following = Start(name, last) if last else reached
                     return page
                 reached = Start(name)
-        if self._scan.late or len(self._survey.entries) > limit:
+        if (self._scan.late and page.files) or len(needed) < len(self._survey.entries):
             page.following = reached
         page.changed = page.following is None and not self._start.path and page.files < self._survey.files
         return page
 
-    def _add(self, page: Page, name: bytes, descriptor: int, sought: list[Wanted], before: int, after: int) -> int:
+    def _needed(self, limit: int) -> Iterator[bytes]:
+        """Files that have enough lines for a page, and one more."""
+        for name, count in self._survey.entries:
+            yield name
+            if name != self._start.path:
+                limit -= count
+            if limit < 0:
+                return
+
+    def _add(self, page: Page, name: bytes, descriptor: int, sought: list[int], before: int, after: int) -> int:
         """Add what there is room for of a file, and tell the last matching line of that; 0 for none."""
         title = [""] * bool(page.text) + [self._title(name)]
         if is_binary(descriptor):
@@ -108,15 +118,17 @@ class Matches:
             if not page.add(title):
                 return 0
             page.lines += len(sought)
-            return sought[-1].number
+            return sought[-1]
         last = shown = 0
         block = title
-        for line, text in lines_of(descriptor, _with_context(sought, before, after)):
+        long = long_lines(descriptor, sought)
+        columns = self._scan.columns(descriptor, long) if long else {}
+        for line, text in lines_of(descriptor, _with_context(sought, columns, before, after)):
             if (before or after) and shown and line.number > shown + 1:
                 block.append("--")
             shown = line.number
-            block.append(f"{line.number}{':' if line.column else '-'} {text}")
-            if line.column:
+            block.append(f"{line.number}{':' if line.matches else '-'} {text}")
+            if line.matches:
                 if not page.add(block):
                     return last
                 block = []
@@ -129,11 +141,11 @@ class Matches:
         return self._told(self._scan.path_of(name))
 
 
-def _with_context(sought: list[Wanted], before: int, after: int) -> Iterator[Wanted]:
+def _with_context(sought: list[int], columns: Mapping[int, int], before: int, after: int) -> Iterator[Wanted]:
     """Lines with those around them, each once."""
-    matching = {line.number: line for line in sought}
+    matching = set(sought)
     next_ = 1
     for line in sought:
-        for number in range(max(next_, line.number - before), line.number + after + 1):
-            yield matching.get(number, Wanted(number))
+        for number in range(max(next_, line - before), line + after + 1):
+            yield Wanted(number, number in matching, columns.get(number, 0))
             next_ = number + 1

@@ -17,6 +17,10 @@ BARE: Final = re.compile(r"(?<!\r)\n")
 COUNTED: Final = 4
 """Lines of the text of which it is counted how often they are in the file, to look for the rarest one."""
 
+NEIGHBOURS: Final = 6
+COMPILED: Final = 2_000
+"""Pieces before and after another one, and bytes of each, that are made a pattern."""
+
 
 class Span(NamedTuple):
     """A part of a file, from its first byte to behind its last."""
@@ -64,28 +68,51 @@ class Sought:
         return self._from(content, len(self.form.mark))
 
     def _from(self, content: Bytes, start: int) -> Iterator[Span]:
-        if len(self.pieces) > 1:
-            filled = [index for index, piece in enumerate(self.pieces) if piece]
-            longest = sorted(filled, key=lambda index: -len(self.pieces[index]))[:COUNTED]
-            if not longest:
-                yield from self._line_ends(content, start)
-                return
-            # Wherever this piece is, the others are compared.
-            index = min(longest, key=lambda index: content.count(self.pieces[index]))
-        else:
-            index = 0
+        width = width_of(self.form.encoding)
+        if len(self.pieces) == 1:
+            while (at := find(content, self.pieces[0], start, len(content), width)) != -1:
+                start = at + len(self.pieces[0])
+                yield Span(at, start)
+            return
+        filled = [index for index, piece in enumerate(self.pieces) if piece]
+        longest = sorted(filled, key=lambda index: -len(self.pieces[index]))[:COUNTED]
+        # Only where the rarest piece is, with its neighbours around it, all of them are compared.
+        count, index = min(((content.count(self.pieces[index]), index) for index in longest), default=(1, 0))
+        if not count:
+            return
+        pattern, both = self._around(index), "\r\n".encode(self.form.encoding)
         at = start
-        while (at := find(content, self.pieces[index], at, len(content), width_of(self.form.encoding))) != -1:
-            begin = self._back(content, at, start, index)
-            end = self._forth(content, at, index)
-            if begin is None or end is None:
-                at += width_of(self.form.encoding)
+        while (found := pattern.search(content, at)) is not None:
+            place = found.start("piece")
+            begin, end = self._back(content, place, start, index), self._forth(content, place, index)
+            # One that begins between CR and LF is the one that begins before CR.
+            split = begin is not None and content.startswith(both, begin - len(both) // 2) and not self.pieces[0]
+            if found.start() % width or begin is None or end is None or split:
+                at = found.start() + 1
                 continue
             yield Span(begin, end)
             start = at = end
 
+    def _around(self, index: int) -> re.Pattern[bytes]:
+        """A pattern of some pieces around one, or of its beginning, which is searched at the speed of C."""
+        carriage, feed = (re.escape(end.encode(self.form.encoding)) for end in ("\r", "\n"))
+        line_end = b"(?:%b)?%b" % (carriage, feed)
+        pattern = b"(?P<piece>%b)" % re.escape(self.pieces[index][:COMPILED])
+        if len(self.pieces[index]) <= COMPILED:
+            for piece in self.pieces[index + 1 : index + 1 + NEIGHBOURS]:
+                pattern += line_end + re.escape(piece[:COMPILED])
+                if len(piece) > COMPILED:
+                    break
+        for piece in reversed(self.pieces[max(index - NEIGHBOURS, 0) : index]):
+            if len(piece) > COMPILED:
+                break
+            pattern = re.escape(piece) + line_end + pattern
+        return re.compile(pattern)
+
     def _forth(self, content: Bytes, at: int, index: int) -> int | None:
         """Where the text ends whose piece is at a place; `None` where what follows is something else."""
+        if not content.startswith(self.pieces[index], at):
+            return None
         at += len(self.pieces[index])
         for piece in self.pieces[index + 1 :]:
             for end in self._ends():
@@ -112,17 +139,6 @@ class Sought:
             if at < start or not content.startswith(piece, at):
                 return None
         return at
-
-    def _line_ends(self, content: Bytes, start: int) -> Iterator[Span]:
-        """Where line ends, and nothing but line ends, stand in a row."""
-        carriage, feed = (re.escape(end.encode(self.form.encoding)) for end in ("\r", "\n"))
-        pattern = re.compile(b"(?:(?:%b)?%b){%d}" % (carriage, feed, len(self.pieces) - 1))
-        while (found := pattern.search(content, start)) is not None:
-            if found.start() % width_of(self.form.encoding):
-                start = found.start() + 1
-                continue
-            yield Span(*found.span())
-            start = found.end()
 
     def _ends(self) -> tuple[bytes, bytes]:
         return "\r\n".encode(self.form.encoding), "\n".encode(self.form.encoding)

@@ -7,8 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from sanctuary_filesystem.forms import form_of
-from sanctuary_filesystem.looks import look_of
+from sanctuary_filesystem.looks import look_of, text_form_of
 from sanctuary_filesystem.measures import HEAD, measure_of
 from sanctuary_filesystem.roots import open_roots, told
 from sanctuary_filesystem.texts import read_at
@@ -68,7 +67,7 @@ def _kind(head: bytes, size: int) -> tuple[str, str]:
         return "empty", ""
     what, kind = look_of(head)
     if not kind:
-        form = form_of(head, whole=len(head) == size)
+        form = text_form_of(head, whole=len(head) == size)
         return what if form is None else f"text ({form}), which read_file shows", ""
     measure = measure_of(kind, head)
     if kind.startswith("image/") and not measure:  # many a model's server refuses a whole talk for a broken picture

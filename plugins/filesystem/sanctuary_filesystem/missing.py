@@ -16,6 +16,7 @@ from typing import Final
 from sanctuary_filesystem.bounds import Bytes, Lines
 from sanctuary_filesystem.forms import Form
 from sanctuary_filesystem.matching import Sought
+from sanctuary_filesystem.visible import visible_line
 from sanctuary_host import ToolError
 
 WORD: Final = re.compile(r"\w{2,}|[^\w\s]+")
@@ -180,8 +181,7 @@ def _at(file: Lines, content: Bytes, form: Form, old: Sequence[str], first: int,
     )
     if best is None:
         return None
-    at = -best[1]
-    end = _end_like(ours, theirs, at)
+    at, end = _aligned(ours, theirs, -best[1])
     return _Near(number + at, there[at:end], best[0])
 
 
@@ -203,13 +203,16 @@ def _likeness(ours: Sequence[str], theirs: Sequence[str]) -> float:
     return total / weight
 
 
-def _end_like(ours: Sequence[str], theirs: Sequence[str], at: int) -> int:
-    """Where the lines end that are like the text: a line more or less may be there."""
-    end = min(at + len(ours), len(theirs))
-    for other in (end + 1, end - 1, end + 2):
-        if at < other <= len(theirs) and theirs[other - 1] == ours[-1] != theirs[end - 1]:
-            return other
-    return end
+def _aligned(ours: Sequence[str], theirs: Sequence[str], at: int) -> tuple[int, int]:
+    """Where lines like ours begin and end: a line more or less may be there."""
+    low, high = max(at - 2, 0), at + len(ours) + 3
+    matcher = difflib.SequenceMatcher(None, ours, theirs[low:high], autojunk=False)
+    same = [block for block in matcher.get_matching_blocks() if block.size]
+    if not same:
+        return at, min(at + len(ours), len(theirs))
+    first, last = same[0], same[-1]
+    end = low + last.b + len(ours) - last.a
+    return max(low + first.b - first.a, 0), min(end, len(theirs))
 
 
 def _squashed(line: str) -> str:
@@ -280,4 +283,4 @@ def _compared(ours: Sequence[str], theirs: Sequence[str], *, visible: bool) -> l
 def _legible(line: str, *, visible: bool = False) -> str:
     if visible:
         line = line.replace("\t", "→").replace(" ", "·")
-    return "".join(one if one.isprintable() or one == "\t" else one.encode("unicode_escape").decode() for one in line)
+    return visible_line(line)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import posixpath
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -88,7 +87,7 @@ class Moving:
             pass
         if start.tree is not end.tree and not copy and not start.tree.writable:
             raise ToolError(f"{start.tree.name} is read-only: copy=true leaves the source")
-        if not copy and posixpath.normpath(start.path).partition("/")[0] == OWN:
+        if not copy and start.tree.is_own(start.path):
             raise ToolError(f"{OWN} is this server's own folder; delete_path restores what is in its trash")
         copier = Copier(PATIENCE, durable=not copy)
         with changing(end.tree) as changes:
@@ -152,7 +151,7 @@ class Moving:
             ToolError: something is, and may not be replaced, or is a folder around the source, or in it.
         """
         known = (status.st_dev, status.st_ino)
-        if _within(end, known):
+        if known in end.tree.around(end.path):
             raise ToolError(
                 f"{told(self.trees, end)} lies in {told(self.trees, start)}; a folder cannot go into itself"
             )
@@ -165,7 +164,7 @@ class Moving:
         if not overwrite:
             inside = f"; to put it inside, write {name.rstrip('/')}/NAME" if stat.S_ISDIR(there.st_mode) else ""
             raise ToolError(f"there is {kind_of(there.st_mode)} at {name} already{inside}, or set overwrite")
-        if _within(start, (there.st_dev, there.st_ino)):
+        if (there.st_dev, there.st_ino) in start.tree.around(start.path):
             raise ToolError(f"{name} holds {told(self.trees, start)}, and so cannot be replaced by it")
         return discard(end.tree, changes, end.path)
 
@@ -205,19 +204,6 @@ def _copy(copier: Copier, changes: Changes, start: Place) -> None:
             copier.copy(folder, name, changes.staging, COPY)
         except OSError as error:
             raise start.tree.failure(start.path, error) from None
-
-
-def _within(place: Place, known: tuple[int, int]) -> bool:
-    """Whether a place lies in a folder, by whichever way it is named."""
-    parts = [part for part in place.path.rstrip("/").split("/")[:-1] if part]
-    for count in range(len(parts), 0, -1):
-        try:
-            status = place.tree.status("/".join(parts[:count]))
-        except ToolError:  # it is not there yet
-            continue
-        if (status.st_dev, status.st_ino) == known:
-            return True
-    return False
 
 
 @hookimpl

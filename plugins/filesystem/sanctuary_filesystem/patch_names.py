@@ -13,7 +13,7 @@ from typing import Final
 from sanctuary_filesystem.diff_names import stripped
 from sanctuary_filesystem.diffs import FileDiff
 from sanctuary_host import ToolError
-from sanctuary_host.doors import Changes, PathError, Place, Tree, Trees
+from sanctuary_host.doors import OWN, Changes, PathError, Place, Tree, Trees
 
 DEEPEST: Final = 10
 """Parts of names that are left out, where that is found out."""
@@ -87,7 +87,10 @@ class _Names:
         parts = [part for part in name.split("/") if part not in {"", "."}]
         if ".." in parts or not parts:
             raise _nothing(self.place.tree, name)
-        return posixpath.normpath(posixpath.join(base or self.place.path, *parts))
+        path = posixpath.normpath(posixpath.join(base or self.place.path, *parts))
+        if path.partition("/")[0] == OWN:
+            raise PathError(f"{OWN} is this server's own folder, which no patch can change")
+        return path
 
     def strip_of(self, diffs: Sequence[FileDiff]) -> int:
         """How many parts are left out so that all files are there which must be."""

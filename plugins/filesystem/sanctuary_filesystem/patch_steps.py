@@ -20,7 +20,7 @@ DETAILS: Final = 100
 """Hunks of a patch of which it is told where they are; of more, only if they are elsewhere than said."""
 PROBLEMS: Final = 8
 """Problems that are told."""
-FAILURES: Final = 100
+FAILURES: Final = 20
 """Hunks of a file that do not fit, after which no other is tried."""
 UTF_16: Final = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
@@ -222,7 +222,9 @@ class _Steps:
         fuzz = f", fuzz {fit.fuzz}" if fit.fuzz else ""
         places = ", ".join(str(line + 1) for line in fit.others[:NAMED])
         others = f", fits at line {places} too" if fit.others else ""
-        return [f"hunk {number} at line {fit.line + (1 if hunk.old else 0)}{offset}{fuzz}{others}"]
+        return [
+            f"hunk {number} at line {max(fit.line + bool(hunk.old), 0 if not hunk.old else 1)}{offset}{fuzz}{others}"
+        ]
 
     def _told(self, one: Named, action: str, notes: list[str]) -> PatchedFile:
         path = one.old if one.new is None or (one.diff.action == "copy" and one.diff.undone) else one.new

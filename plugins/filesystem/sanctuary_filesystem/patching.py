@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -49,7 +50,7 @@ class Patching:
     def __init__(self, trees: Trees) -> None:
         self.trees = trees
 
-    @tool(destructive=True, idempotent=False, open_world=False, timeout=30, memory=192, concurrency=2)
+    @tool(destructive=True, idempotent=False, open_world=False, timeout=60, memory=192, concurrency=2)
     def apply_patch(
         self,
         patch: str,
@@ -65,6 +66,8 @@ class Patching:
         Line numbers and counts may be wrong. For one change use edit_file.
         """
         place = self.trees.place(path)
+        if stat.S_ISREG(place.tree.status(place.path).st_mode):
+            raise ToolError(f"{told(self.trees, place)} is a file; give the folder that names in the patch start from")
         with place.tree.folder(place.path):
             pass
         try:

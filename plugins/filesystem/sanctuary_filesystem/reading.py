@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import posixpath
 import re
@@ -13,10 +12,10 @@ from pydantic import Field
 
 from sanctuary_filesystem.bookmarks import DIGEST, Bookmark, bookmark_of, word_of
 from sanctuary_filesystem.looks import look_of
+from sanctuary_filesystem.names import plain
 from sanctuary_filesystem.pages import Page
 from sanctuary_filesystem.roots import open_roots, told
 from sanctuary_filesystem.texts import SMALL, BinaryError, OpenText
-from sanctuary_filesystem.visible import visible_name
 from sanctuary_host import Host, Recorded, ToolError, Tools, hookimpl, need_worker, tool
 from sanctuary_host.doors import Trees
 
@@ -101,7 +100,7 @@ class Reading:
                 return self._read(path, window, room)
             except ToolError as error:
                 why = str(error)
-        return f"[{_quoted(visible_name(path))}; not read: {why}]", 0, 0
+        return f"[{_quoted(plain(path))}; not read: {why}]", 0, 0
 
     def _read(self, path: str, window: Window, room: int) -> tuple[str, int, int]:
         """One file: the answer, the bytes of its lines, and those of the file."""
@@ -211,7 +210,7 @@ def _extent(lines: OpenText, mark: Bookmark, after: int, page: Page) -> str:
 
 
 def _quoted(name: str) -> str:
-    return name if PLAIN.fullmatch(name) and name == name.strip() else json.dumps(name, ensure_ascii=False)
+    return name if PLAIN.fullmatch(name) and name == name.strip() else '"{}"'.format(name.replace('"', r"\""))
 
 
 @hookimpl

@@ -11,31 +11,33 @@ from sanctuary_host import ToolError
 from sanctuary_host.doors import shown
 
 REMEDIES: Final = (
+    ("backreferences are not", "the pattern has a back-reference, which this engine lacks; write the alternatives out"),
     (
-        "look-around",
+        "look-around, including",
         "the pattern has look-around, which this engine lacks; match more, and leave out what does not fit",
     ),
-    ("backreferences", "the pattern has a back-reference, which this engine lacks; write the alternatives out"),
     (
         "exceeds size limit",
         "the pattern is too large once compiled; use smaller repetitions, or \\w* in place of \\w{1,500}",
     ),
-    ('literal "\\n" is not allowed', "the pattern spans lines; set multiline to true, or leave \\n out"),
-    ("literal '\"\\n\"' not allowed", "the pattern spans lines; set multiline to true, or leave \\n out"),
+    ("is not allowed in a regex", "the pattern names a line end; give the option multiline, or leave it out"),
+    ('contains "\\0"', "NUL is in no file that is searched as text; leave it out of the pattern"),
     ("memory allocation", "this search needs more memory than it may have; narrow it with path, globs or types"),
 )
+"""What stands in its words, and what is said instead."""
 SAID: Final = re.compile(r"^error: (.{1,120})", re.MULTILINE)
-NOTHING: Final = ("rg: No files were searched", "Running with --debug")
-"""It warns where all files are filtered out."""
-OF_FILE: Final = re.compile(r"rg: (?:\./|/proc/self/fd/)")
+OF_FILE: Final = ("rg: ./", "rg: /proc/self/fd/")
 TYPE: Final = re.compile(r"unrecognized file type: (.*)")
 GLOB: Final = re.compile(r"error parsing glob '.*': (.{1,80})")
 
 
-def refusal(said: str) -> ToolError | None:
-    """Why it did not search; `None` where it did, even if some files could not be read."""
-    if all(not line or OF_FILE.match(line) or line.startswith(NOTHING) for line in said.splitlines()):
-        return None
+def is_of_file(said: str) -> bool:
+    """Whether what went wrong is that files could not be read: what is wrong with a search is said before all else."""
+    return said.startswith(OF_FILE)
+
+
+def refusal(said: str) -> ToolError:
+    """Why it did not search."""
     for words, sentence in REMEDIES:
         if words in said:
             return ToolError(sentence)
@@ -43,14 +45,9 @@ def refusal(said: str) -> ToolError | None:
         return ToolError(f"one of the globs is none: {glob[1]}")
     if (error := SAID.search(said)) is not None:
         return ToolError(
-            f"the pattern is no regular expression: {error[1]}; set literal to true to find it as it stands"
+            f"the pattern is no regular expression: {error[1]}; with the option literal it is taken as it stands"
         )
-    return ToolError("the search program refuses this search; simplify the pattern")
-
-
-def unread(said: str) -> bool:
-    """Whether some files could not be read."""
-    return bool(said) and not said.startswith(NOTHING)
+    return ToolError("the search program cannot take this pattern; simplify it")
 
 
 def unknown_type(said: str) -> str | None:

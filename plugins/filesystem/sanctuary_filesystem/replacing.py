@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from sanctuary_filesystem.bounds import Lines
 from sanctuary_filesystem.forms import Form
@@ -32,8 +32,7 @@ class Edit:
     count: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What differs between the contents before and after.
 
     Attributes:
@@ -60,8 +59,7 @@ class Replaced:
     changes: list[Change]
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     """A run of the present contents: from `origin` on as in the file, or, below 0, new."""
 
     length: int

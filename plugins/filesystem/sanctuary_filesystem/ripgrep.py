@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import sysconfig
 import time
@@ -34,6 +35,7 @@ class Output(BufferedReader):
     """
 
     def __init__(self, process: subprocess.Popen[bytes], seconds: float | None = None) -> None:
+        self._process = process
         self._pipes = _Pipes(process, seconds)
         super().__init__(self._pipes, CHUNK)
 
@@ -46,6 +48,11 @@ class Output(BufferedReader):
     def late(self) -> bool:
         """Whether its time was over before it had ended; what it found until then has been read."""
         return self._pipes.late
+
+    @property
+    def status(self) -> int:
+        """How it ended, once the output is at its end: 0 with matches, 1 without, 2 with errors; negative if killed."""
+        return -signal.SIGKILL if self.late else self._process.wait()
 
 
 @contextmanager

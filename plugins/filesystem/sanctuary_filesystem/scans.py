@@ -6,15 +6,17 @@ import os
 import re
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
+from threading import Thread
 from typing import Final, Self
 
 from sanctuary_filesystem.cursors import Position
+from sanctuary_filesystem.excerpts import parts_of
 from sanctuary_filesystem.globs import Glob
-from sanctuary_filesystem.refusals import no_such_type, refusal, unknown_type, unread
+from sanctuary_filesystem.refusals import is_of_file, no_such_type, refusal, unknown_type
 from sanctuary_filesystem.ripgrep import CHUNK, Output, running
 from sanctuary_host.doors import PathError, Tree
 
@@ -26,7 +28,13 @@ AT_ONCE: Final = 64
 """Files that are open at once, of the 256 that a worker may have."""
 SECONDS: Final = 22.0
 """Time for a search, so that what was found until then is still told within the tool's deadline."""
-RECORD: Final = re.compile(rb"/proc/self/fd/(\d+)\0(\d+):(\d+):[^\n]*\n")
+OVERLAP: Final = 4096
+"""Bytes that two parts of a long line share, so that a match at their border is in one of them."""
+NUMBERS: Final = ("--line-number", "--no-heading", "--max-columns=1", "--threads=1")
+"""Options by which lines are numbered, file after file, and left out where they have more than a byte."""
+PARTIAL: Final = 2
+"""How the program ends where it could not do all, or nothing at all."""
+RECORD: Final = re.compile(rb"/proc/self/fd/(\d+)\0(\d+):(?:(\d+):)?[^\n]*\n")
 NAME: Final = re.compile(r"(?!\*+$)[^\[\\{}:]+|[^\[\\{}:/]*\{[^\[\\{}:/]+\}[^\[\\{}:/]*")
 """A glob of names that means the same to ripgrep."""
 SEARCHED: Final = re.compile(rb"^(\d+) files searched$", re.MULTILINE)
@@ -56,29 +64,29 @@ class Request:
     ignored: bool = False
     binary: bool = False
 
-    def counting(self, top: bool) -> list[str]:  # noqa: FBT001  # one caller
-        """Arguments that count matches in all files of a folder; in that of a tree `top` is set."""
-        words = ["--count", "--null", "--stats", "--no-ignore-messages", f"--max-filesize={LARGEST}M"]
+    def surveying(self, *words: str, top: bool) -> list[str]:
+        """Arguments that look at all files of a folder; in that of a tree `top` is set."""
+        arguments = [*words, "--null", "--hidden", "--no-ignore-dot", "--no-ignore-messages"]
+        arguments.append(f"--max-filesize={LARGEST}M")
         # A glob that lets something through would let through what is ignored, too: those are ours to match.
-        words += [f"--glob=!{glob}" for glob in (*self.unwanted, ".git")]
+        arguments += [f"--glob=!{glob}" for glob in (*self.unwanted, ".git")]
         if top:
-            words.append("--glob=!/.sanctuary")
+            arguments.append("--glob=!/.sanctuary")
         # With types of the caller's own, a file would do that is of either kind.
         names = () if self.types else self.names
-        words += [f"--type-add=wanted:{name}" for name in names]
-        words += [f"--type={name}" for name in (*self.types, *(["wanted"] * bool(names)))]
-        words.append("--no-ignore" if self.ignored else "--no-require-git")
-        words += ["--hidden", "--no-ignore-dot"] + ["--binary"] * self.binary
-        return [*words, *self._sought(), "./"]
+        arguments += [f"--type-add=wanted:{name}" for name in names]
+        arguments += [f"--type={name}" for name in (*self.types, *(["wanted"] * bool(names)))]
+        arguments.append("--no-ignore" if self.ignored else "--no-require-git")
+        return [*arguments, *["--binary"] * self.binary, *self._sought(), "./"]
 
     def inspecting(self, descriptors: Sequence[int], *words: str) -> list[str]:
         """Arguments that look at open files, one after the other."""
         paths = [f"/proc/self/fd/{descriptor}" for descriptor in descriptors]
-        return ["--with-filename", "--null", "--text", "--no-mmap", *words, *self._sought(), *paths]
+        return ["--with-filename", "--null", "--text", "--no-mmap", *self._sought(*words), *paths]
 
-    def _sought(self) -> list[str]:
+    def _sought(self, *words: str) -> list[str]:
         limits = (f"--regex-size-limit={COMPILED}", f"--dfa-size-limit={COMPILED}")
-        return ["--color=never", *limits, *self.options, f"--regexp={self.pattern}", "--"]
+        return ["--color=never", *limits, *self.options, *words, f"--regexp={self.pattern}", "--"]
 
     def passes(self, path: str) -> bool:
         """Whether a file that was looked at is wanted."""
@@ -118,15 +126,17 @@ class Survey:
 
     Attributes:
         files: in which there is a match.
-        lines: that match; where a match may span lines, matches.
-        searched: files that were looked at; `None` where it was not finished.
-        unread: whether some could not be read.
+        lines: that match, where they are counted; where a match may span lines, matches.
+        searched: files that were looked at, where that is counted.
+        complete: whether all was looked at.
+        unread: whether some files could not be read.
         entries: the first files from the start of the page on, in order, each with its lines.
     """
 
     files: int = 0
     lines: int = 0
     searched: int | None = None
+    complete: bool = True
     unread: bool = False
     entries: list[tuple[bytes, int]] = field(default_factory=list[tuple[bytes, int]])
 
@@ -138,13 +148,15 @@ class Scan:
         tree: the tree.
         base: the folder in it that is searched, or the file.
         request: what is sought.
+        counted: whether it is to be known how many lines match.
 
     Attributes:
         late: whether its time was over before all was looked at.
     """
 
-    def __init__(self, tree: Tree, base: str, request: Request) -> None:
+    def __init__(self, tree: Tree, base: str, request: Request, *, counted: bool) -> None:
         self._tree, self._base, self._request = tree, base, request
+        self._mode = "--count" if counted else "--files-with-matches"  # it leaves a file at the first match
         self.late = False
         self._end = time.monotonic() + SECONDS
 
@@ -158,15 +170,22 @@ class Scan:
             return self._base
         return os.fsdecode(name) if self._base == "." else f"{self._base}/{os.fsdecode(name)}"
 
-    def survey(self, start: Start, room: int) -> Survey:
-        """Count all, and keep the first `room` files of a page."""
+    def survey(self, start: Start, room: int, *words: str) -> Survey:
+        """Look at all files, and keep the first `room` ones of a page.
+
+        Args:
+            start: of the page.
+            room: files that are kept.
+            words: further options of ripgrep.
+        """
         found = Survey()
+        filtered = bool(self._request.wanted)
         with self._tree.folder(self._base) as folder:
             top = os.path.samestat(os.fstat(folder), self._tree.status("."))
-            with running(folder, self._request.counting(top), seconds=self._left) as output:
+            with running(folder, self._request.surveying(self._mode, *words, top=top), seconds=self._left) as output:
                 last: bytes | None = None
-                for name, count in _counts(output, found):
-                    if not self._request.passes(os.fsdecode(name)):
+                for name, count in self._entries(output, found):
+                    if filtered and not self._request.passes(os.fsdecode(name)):
                         continue
                     found.files += 1
                     found.lines += count
@@ -175,27 +194,56 @@ class Scan:
                     found.entries.append((name, count))
                     if len(found.entries) >= 4 * room:
                         last = _trim(found.entries, room)
-                if found.searched is None:
-                    self._check(output)
-                found.unread = found.searched is not None and unread(output.errors)
+                self._check(output)
+                found.complete = not output.late
+                found.unread = output.status == PARTIAL
         _trim(found.entries, room)
         return found
 
     def counts(self, names: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:
         """How many lines match in each of some files, as the door opens them; those without are left out."""
         for opened in self._opened(names):
-            with self._inspecting(opened, "--count") as output:
-                counted = {int(path.rpartition(b"/")[2]): count for path, count in _counts(output, Survey())}
+            with self._inspecting(opened, self._mode) as output:
+                entries = self._entries(output, Survey())
+                counted = {int(path.rpartition(b"/")[2]): count for path, count in entries}
             yield from ((name, counted[descriptor]) for descriptor, name in opened.items() if descriptor in counted)
 
-    def lines(self, names: Sequence[bytes]) -> Generator[tuple[bytes, int, Iterator[tuple[int, int]]]]:
-        """File after file: the name, a descriptor, and each line that matches with the column of its match."""
+    def lines(self, names: Sequence[bytes]) -> Generator[tuple[bytes, int, Iterator[int]]]:
+        """File after file: the name, a descriptor, and the numbers of the lines that match."""
         for opened in self._opened(names):
             # Of a line no more than a byte is told: it is read from the file that the door opened.
-            words = ("--line-number", "--column", "--no-heading", "--max-columns=1", "--threads=1")
-            with self._inspecting(opened, *words) as output:
+            with self._inspecting(opened, *NUMBERS) as output:
                 for descriptor, records in groupby(_records(output), key=itemgetter(0)):
-                    yield opened[descriptor], descriptor, ((line, column) for _, line, column in records)
+                    yield opened[descriptor], descriptor, (line for _, line, _ in records)
+
+    def columns(self, descriptor: int, numbers: Sequence[int]) -> dict[int, int]:
+        """The columns of the first matches in some lines of an open file; that of a match that is long may be missing.
+
+        ripgrep notes all matches of a line, and one in a line of 30 MB could be each of its bytes: it is given the
+        lines in parts.
+        """
+        found = dict[int, int]()
+        places = list[tuple[int, int]]()
+        reading, writing = os.pipe()
+        feeder = Thread(target=_feed, args=(descriptor, numbers, writing, places))
+        arguments = self._request.inspecting([reading], *NUMBERS, "--column", "--encoding=none", "--no-multiline")
+        try:
+            with (
+                self._tree.folder(".") as top,
+                running(top, arguments, descriptors=[reading], seconds=self._left) as output,
+            ):
+                feeder.start()
+                for _, part, column in _records(output):
+                    number, offset = places[part - 1]
+                    found.setdefault(number, offset + column)
+                self.late = self.late or output.late
+        finally:
+            os.close(reading)  # the feeder stops where nobody reads any more
+            if feeder.ident is None:
+                os.close(writing)
+            else:
+                feeder.join()
+        return found
 
     def _opened(self, names: Sequence[bytes]) -> Iterator[dict[int, bytes]]:
         """Files as the door opens them, some at a time, by descriptor; those that it does not open are left out."""
@@ -227,13 +275,17 @@ class Scan:
 
     def _check(self, output: Output) -> None:
         """Tell what is wrong with what is sought, as the program says it."""
-        if (words := unknown_type(output.errors)) is not None:
+        self.late = self.late or output.late
+        if output.late or output.status in {0, 1} or (output.status == PARTIAL and is_of_file(output.errors)):
+            return
+        if (name := unknown_type(output.errors)) is not None:
             with self._tree.folder(".") as top, running(top, ["--type-list"]) as types:
                 known = [line.partition(b":")[0].decode() for line in types]
-            raise no_such_type(words, known)
-        self.late = self.late or output.late
-        if not output.late and (why := refusal(output.errors)) is not None:
-            raise why
+            raise no_such_type(name, known)
+        raise refusal(output.errors)
+
+    def _entries(self, output: Output, found: Survey) -> Iterator[tuple[bytes, int]]:
+        return _counts(output, found) if self._mode == "--count" else ((name, 1) for name in _names(output))
 
 
 def names_of(globs: Sequence[str]) -> list[str]:
@@ -256,14 +308,15 @@ def _counts(output: Output, found: Survey) -> Iterator[tuple[bytes, int]]:
     name: bytes | None = None
     rest = b""
     while block := output.read1(CHUNK):
-        *pieces, rest = (rest + block).split(b"\0")
+        pieces = (rest + block).split(b"\0")
+        rest = pieces.pop()
         for piece in pieces:
-            if name is None:
+            if name is not None:
+                count, _, following = piece.partition(b"\n")
+                yield name.removeprefix(b"./"), int(count)
+                name = following
+            else:
                 name = piece
-                continue
-            count, _, following = piece.partition(b"\n")
-            yield name.removeprefix(b"./"), int(count)
-            name = following
     if name is not None:
         count, whole, rest = rest.partition(b"\n")
         if whole:
@@ -272,12 +325,32 @@ def _counts(output: Output, found: Survey) -> Iterator[tuple[bytes, int]]:
         found.searched = int(searched[1])
 
 
+def _names(output: Output) -> Iterator[bytes]:
+    """Files as they are found."""
+    rest = b""
+    while block := output.read1(CHUNK):
+        pieces = (rest + block).split(b"\0")
+        rest = pieces.pop()
+        for piece in pieces:
+            yield piece.removeprefix(b"./")
+
+
+def _feed(descriptor: int, numbers: Sequence[int], writing: int, places: list[tuple[int, int]]) -> None:
+    """Write lines in parts, each of which overlaps the one before, and note where each of them begins."""
+    before = b""
+    with suppress(BrokenPipeError), os.fdopen(writing, "wb", buffering=0) as pipe:
+        for number, offset, part, last in parts_of(descriptor, numbers):
+            places.append((number, offset - len(before)))
+            pipe.write(before + part + b"\n")
+            before = b"" if last else (before + part)[-OVERLAP:]
+
+
 def _records(output: Output) -> Iterator[tuple[int, int, int]]:
-    """Descriptor, line and column of each line that matches."""
+    """Descriptor, line and, where it is told, column of each line that matches."""
     rest = b""
     while block := output.read1(CHUNK):
         rest += block
         end = rest.rfind(b"\n") + 1
         for found in RECORD.finditer(rest, 0, end):
-            yield int(found[1]), int(found[2]), int(found[3])
+            yield int(found[1]), int(found[2]), int(found[3] or 0)
         rest = rest[end:]

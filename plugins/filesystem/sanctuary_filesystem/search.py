@@ -70,15 +70,17 @@ class Search:
         )
         query = ("grep", place.tree.name, top, mode, pattern, globs, types, sorted({*options}))
         start = Start.at(position_of(query, cursor))
-        scan = Scan(place.tree, top, request)
-        survey = _survey(place.tree, top, scan, start, limit + 1)
+        scan = Scan(place.tree, top, request, counted=mode != "files")
+        # To count the files, too, costs more than to count lines, and less than to print them.
+        words = ["--stats"] if mode == "content" else []
+        survey = _survey(place.tree, top, scan, start, limit + 1, *words)
         matches = Matches(scan, survey, start, lambda one: told(self._trees, Place(place.tree, one)))
         page = matches.lines(limit, before, after) if mode == "content" else matches.files(limit, mode)
         what = "matches" if "multiline" in options else "matching lines"
-        facts = list(_facts(page, survey, what, start, late=scan.late))
+        facts = list(_facts(page, survey, what, start, counted=mode != "files", late=scan.late))
         if page.following is not None:
             facts.append(f'truncated, next cursor "{cursor_of(query, page.following.position)}"')
-        elif not page.files:
+        elif not page.files and not scan.late:
             facts += _hints(request, options)
         return "\n".join([f"[{'; '.join(facts)}]", *page.text])
 
@@ -102,14 +104,14 @@ def _argument(text: str, what: str) -> str:
     if not 0 < len(text) <= PATTERN:
         raise ToolError(f"the {what} has {len(text):,} characters; give 1 to {PATTERN:,}")
     if "\0" in text or any("\ud800" <= one <= "\udfff" for one in text):
-        raise ToolError(f"the {what} holds a character that cannot be passed on; in a pattern write \\x00 for NUL")
+        raise ToolError(f"the {what} holds a character that no text has; leave it out")
     return text
 
 
-def _survey(tree: Tree, path: str, scan: Scan, start: Start, room: int) -> Survey:
+def _survey(tree: Tree, path: str, scan: Scan, start: Start, room: int, *words: str) -> Survey:
     """Count matches in a folder, or in one file."""
     if stat.S_ISDIR(tree.status(path).st_mode):
-        return scan.survey(start, room)
+        return scan.survey(start, room, *words)
     with tree.file(path) as descriptor:
         size = os.fstat(descriptor).st_size
     if size > LARGEST << 20:
@@ -123,23 +125,26 @@ def _survey(tree: Tree, path: str, scan: Scan, start: Start, room: int) -> Surve
     return found
 
 
-def _facts(page: Page, survey: Survey, what: str, start: Start, *, late: bool) -> Iterator[str]:
+def _facts(page: Page, survey: Survey, what: str, start: Start, *, counted: bool, late: bool) -> Iterator[str]:
     """What the first line says of a page and of the whole."""
-    first = start == Start()
-    files = f"{page.files:,} file{'s' * (page.files != 1)}"
-    if survey.searched is None:
-        yield f"truncated: stopped before all was searched; {page.lines:,} {what} in {files}"
-        yield "narrow it with path, globs or types"
+    shown = f"{page.files:,} file{'s' * (page.files != 1)}"
+    lines = f"{page.lines:,} matching line{'s' * (page.lines != 1)} in " if counted else ""
+    if not survey.complete:
+        yield f"truncated: stopped before all was searched; {lines}{shown}; narrow it with path, globs or types"
+    elif late and not page.files:
+        yield f"truncated: {survey.files:,} files match, and none could be shown in time; narrow it with path or globs"
+        return
     elif not page.files:
-        searched = f"{survey.searched:,} file{'s' * (survey.searched != 1)}"
-        yield f"no match; {searched} searched" if first else "no more matches"
-    elif first and page.following is None:
-        yield f"{page.lines:,} matching line{'s' * (page.lines != 1)} in {files}"
+        searched = "" if survey.searched is None else f" in {survey.searched:,} file{'s' * (survey.searched != 1)}"
+        yield f"no match{searched}" if start == Start() else "no more matches"
+    elif start == Start() and page.following is None:
+        yield f"{lines}{shown}" if counted else f"{shown} with matches"
     elif page.changed:
-        yield f"{page.lines:,} matching lines in {files} shown; totals are unknown, as files changed meanwhile"
+        yield f"{lines}{shown} shown; totals are unknown, as files changed meanwhile"
     else:
-        yield f"{page.lines:,} matching lines in {files} shown, of {survey.lines:,} {what} in {survey.files:,}"
-    if late and survey.searched is not None:
+        total = f"{survey.lines:,} {what} in " if counted else ""
+        yield f"{lines}{shown} shown, of {total}{survey.files:,}"
+    if late and survey.complete:
         yield "truncated, as time was short"
     if survey.unread:
         yield "some files could not be read"

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from sanctuary_filesystem.bookmarks import digest
-from sanctuary_filesystem.forms import Form, form_of
+from sanctuary_filesystem.forms import Form
+from sanctuary_filesystem.looks import text_form_of
 from sanctuary_host.doors import etag_of, etag_of_content
 
 BLOCK: Final = 1 << 18
@@ -57,7 +58,7 @@ class OpenText:
         self._head = read_at(descriptor, SMALL + 1 if small else BLOCK, 0)
         self._is_whole = small and len(self._head) <= SMALL
         self.size = len(self._head) if self._is_whole else os.fstat(descriptor).st_size
-        form = form_of(self._head, whole=self._is_whole)
+        form = text_form_of(self._head, whole=self._is_whole)
         if form is None:
             raise BinaryError(self._head[:BLOCK])
         self.form: Form = form
@@ -158,12 +159,12 @@ class OpenText:
             line: the number of its line.
             target: the line's.
         """
-        for at, number in reversed(self._index):
-            if line < number <= target:
-                offset, line = at, number
-                break
         if line == target:
             return offset, line
+        for at, number in reversed(self._index):  # blocks, which begin within the lines of these numbers
+            if line < number < target:
+                offset, line = at, number
+                break
         for at, block in self._blocks(offset):
             ends = self._ends(block)
             if line + ends >= target:

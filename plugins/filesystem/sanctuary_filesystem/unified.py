@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,7 @@ from sanctuary_filesystem.bounds import Bytes, Lines
 from sanctuary_filesystem.forms import Form
 from sanctuary_filesystem.matching import Span
 from sanctuary_filesystem.replacing import Change
+from sanctuary_filesystem.visible import visible_line
 
 CONTEXT: Final = 3
 """Lines around a change."""
@@ -42,27 +43,23 @@ def diff_of(before: Bytes, after: Bytes, changes: Sequence[Change], form: Form) 
     """
     shown: list[str] = []
     old, new = Lines(before, form), Lines(after, form)
-    left = len(changes)
-    for hunk in _hunks(old, new, changes):
+    rest = iter(changes)
+    for hunk in _hunks(old, new, (part for change in rest for part in _parts(old, new, change))):
         if len(shown) >= LINES:
+            left = sum(1 for _ in rest) + 1
+            shown.append(f"… {left:,} more changed {'place' if left == 1 else 'places'}")
             break
-        left -= len(hunk.changes)
         lines = list(_told(hunk, old, new, form))
-        if len(lines) == 1:
-            continue  # the lines are as they were
         room = LINES - len(shown)
         shown += lines[:room]
         if len(lines) > room:
             shown.append(f"… {len(lines) - room:,} more lines of this hunk")
-    if left:
-        shown.append(f"… {left:,} more changed {'place' if left == 1 else 'places'}")
     return "\n".join(shown)
 
 
 def legible(text: str) -> str:
-    """A line as it can be shown: what cannot be seen is escaped, and what is too long is cut."""
-    cut = text if len(text) <= LONG else f"{text[: LONG - 1]}…"
-    return "".join(one if one.isprintable() or one == "\t" else one.encode("unicode_escape").decode() for one in cut)
+    """A line as it can be shown: what cannot be seen has signs, and what is too long is cut."""
+    return visible_line(text if len(text) <= LONG else f"{text[: LONG - 1]}…")
 
 
 def decoded(content: Bytes, form: Form) -> str:
@@ -70,7 +67,37 @@ def decoded(content: Bytes, form: Form) -> str:
     return bytes(content).decode(form.encoding, "replace")
 
 
-def _hunks(old: Lines, new: Lines, changes: Sequence[Change]) -> Iterator[_Hunk]:
+def _parts(old: Lines, new: Lines, change: Change) -> Iterator[Change]:
+    """What differs within a change: callers name whole blocks, of which a line is another."""
+    if max(change.before.end - change.before.start, change.after.end - change.after.start) > WIDE:
+        yield change
+        return
+    whole = _whole(old, new, change)
+    went, came = _lines(old, whole.before), _lines(new, whole.after)
+    head = _alike(went, came)
+    tail = _alike(went[head:][::-1], came[head:][::-1])
+    middle = went[head : len(went) - tail], came[head : len(came) - tail]
+    codes: Sequence[tuple[str, int, int, int, int]]
+    if len(middle[0]) * len(middle[1]) > COMPARED:
+        codes = [("replace", 0, len(middle[0]), 0, len(middle[1]))]
+    else:
+        codes = difflib.SequenceMatcher(None, *middle, autojunk=False).get_opcodes()
+    at, to = (sum(map(len, lines[:head])) for lines in (went, came))
+    at, to = at + whole.before.start, to + whole.after.start
+    for tag, i1, i2, j1, j2 in codes:
+        sizes = sum(map(len, middle[0][i1:i2])), sum(map(len, middle[1][j1:j2]))
+        if tag != "equal":
+            yield Change(Span(at, at + sizes[0]), Span(to, to + sizes[1]))
+        at, to = at + sizes[0], to + sizes[1]
+
+
+def _alike(some: Sequence[bytes], others: Sequence[bytes]) -> int:
+    """How many of them are the same at the beginning."""
+    pairs = zip(some, others, strict=False)
+    return next((number for number, (one, other) in enumerate(pairs) if one != other), min(len(some), len(others)))
+
+
+def _hunks(old: Lines, new: Lines, changes: Iterable[Change]) -> Iterator[_Hunk]:
     """Changes in whole lines; those that share a line, or whose contexts touch, are one hunk."""
     held: _Hunk | None = None
     for change in changes:
@@ -119,11 +146,8 @@ def _told(hunk: _Hunk, old: Lines, new: Lines, form: Form) -> Iterator[str]:
     counts = [len(lead) + len(trail) + len(lines) for lines in (went, came)]
     ranges = [_range(number - len(lead), count) for number, count in zip(first, counts, strict=True)]
     yield f"@@ -{ranges[0]} +{ranges[1]} @@"
-    body = list(_compared(went, came, with_ends=_ends(went, form) != _ends(came, form), form=form))
-    if all(line.startswith(" ") for line in body):
-        return
     yield from (f" {_line(line, form)}" for line in lead)
-    yield from body
+    yield from _compared(went, came, with_ends=len(_ends([*lead, *went, *came, *trail], form)) > 1, form=form)
     yield from (f" {_line(line, form)}" for line in trail)
 
 

@@ -62,9 +62,15 @@ class View:
             limit: lines that it has at most; twice as many where a folder's contents make them.
             depth: 1 for the folder itself.
         """
+        if depth == 1 and self._order == "name" and not position and len(self._kinds) <= limit:
+            usual = "".join(self._kinds)
+            if usual.isprintable() and "\\" not in usual and len(usual) < LONGEST:
+                return self._usual()
         lines: list[str] = []
         length = 0
-        for rank, name in heapq.nsmallest(limit + 1, self._ranked(tuple(position))):
+        ranked = self._ranked(tuple(position))
+        few = len(self._kinds) <= limit  # then sorting is three times as fast as choosing
+        for rank, name in sorted(ranked) if few else heapq.nsmallest(limit + 1, ranked):
             if len(lines) >= limit or length > LONGEST:
                 return lines
             lines.append(self._line(name))
@@ -79,6 +85,17 @@ class View:
             self.position = (rank, name)
         self.position = None
         return lines
+
+    def _usual(self) -> list[str]:
+        """All of it, by name, where it is short and nothing in it has to be escaped; as quick as can be."""
+        kinds = self._kinds
+        self.shown = len(kinds)
+        folders = sorted(name for name in kinds if kinds[name] == "folder")
+        others = sorted(name for name in kinds if kinds[name] != "folder")
+        return [
+            *(f"{name}/" for name in folders),
+            *(name if kinds[name] == "file" else self._line(name) for name in others),
+        ]
 
     def _ranked(self, after: tuple[str | int, ...]) -> Iterator[tuple[int, str]]:
         """What is on later pages, each with what it is ordered by."""

@@ -34,11 +34,6 @@ def visible_line(text: str) -> str:
     return seen.replace("\n", "␊") if "\n" in seen else seen
 
 
-def visible_name(name: str) -> str:
-    """The same of a name or path, in which a tab is no more usual than other control characters."""
-    return name if name.isprintable() else visible_line(name).replace("\t", "␉")
-
-
 def _sign(found: re.Match[str]) -> str:
     code = ord(found[0])
     if code < 32:
