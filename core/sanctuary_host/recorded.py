@@ -230,14 +230,14 @@ def _diff(value: Any) -> Any:
         return _UNFIT
     names = (name.partition("\t")[0].strip() for found in NAMES.findall(value) for name in found if name)
     files = dict.fromkeys(_plain(name) for name in names if name != "/dev/null")
-    return {"chars": len(value), "files": [_text(name) for name in files]}
+    return {"chars": len(value), "files": [_text(name) for name in files if name]}
 
 
 def _plain(name: str) -> str:
-    """A name without what git puts before it, and once where git names it twice."""
+    """A name without what git puts before it; of two in one line nothing, unless they are the same."""
     half = len(name) // 2
-    if name[:2] == "a/" and name[half : half + 3] == " b/" and name[2:half] == name[half + 3 :]:
-        return name[2:half]
+    if name[:2] == "a/" and " b/" in name:
+        return name[2:half] if name[2:half] == name[half + 3 :] else ""
     return name[2:] if name.startswith(("a/", "b/")) else name
 
 
