@@ -58,9 +58,10 @@ class Code:
         action: Action,
         path: Path = ".",
         *,
-        query: Annotated[str, Field(description="Name (in symbols, * matches any text) or pattern")] = "",
-        language: Annotated[str, Field(description="By default as file names tell")] = "",
-        glob: Annotated[str, Field(description="Such as **/*.py")] = "",
+        name: Annotated[str, Field(description="symbols: * for any text")] = "",
+        pattern: str = "",
+        language: Annotated[str, Field(description="By default as files tell")] = "",
+        glob: str = "",
         limit: Annotated[int, Field(ge=1, le=1000)] = 100,
         cursor: Annotated[str, Field(description="From the last answer")] = "",
     ) -> str:
@@ -72,12 +73,8 @@ class Code:
         """
         if action == "languages":
             return _answer([f"{len(answers.languages())} languages"], answers.languages())
-        _bound(query=query, glob=glob, cursor=cursor)
-        if action in {"symbols", "references", "search"} and not query.strip():
-            raise ToolError(f"{action} needs a query: {'a pattern of code' if action == 'search' else 'a name'}")
-        query = query.strip().removesuffix("()")
-        if action == "references":
-            query = answers.last_of(query)
+        _bound(name=name, pattern=pattern, glob=glob, cursor=cursor)
+        query = _query(action, name, pattern)
         place = self._trees.place(path)
         asked = [action, told(self._trees, place), query, language, glob]
         position = position_of(asked, cursor)
@@ -114,9 +111,9 @@ class Code:
         glob: str = "",
         dry_run: bool = True,
     ) -> str:
-        """Replace the matches of a pattern (as in code's search) by a text that may hold its variables.
+        """Replace the matches of a pattern (see code) by a text that may hold its variables, in all files or none.
 
-        Changes all files or none. Gives a diff, as dry_run does.
+        Gives a diff, as dry_run does.
         """
         _bound(pattern=pattern, glob=glob)
         if len(rewrite) > REWRITE:
@@ -146,9 +143,8 @@ class Code:
     def _told(self, action: str, place: Place, page: _Page, survey: Survey, asked: Sequence[object]) -> str:
         position = page.position or survey.position
         noun = NOUNS[action]
-        number = (
-            f"{page.before + 1:,}-{page.before + page.count:,} of {page.total:,}" if page.part else f"{page.count:,}"
-        )
+        count = f"{page.count:,}" if page.count else "no"
+        number = f"{page.before + 1:,}-{page.before + page.count:,} of {page.total:,}" if page.part else count
         head = [
             f"{action} of {told(self._trees, place)}: {number} {noun}"
             if noun
@@ -236,6 +232,23 @@ def _bound(**texts: str) -> None:
     for name, text in texts.items():
         if len(text) > QUERY:
             raise ToolError(f"{name} has {len(text):,} characters, more than {QUERY:,}")
+
+
+def _query(action: str, name: str, pattern: str) -> str:
+    """What is looked for.
+
+    Raises:
+        ToolError: there is no such thing among the arguments.
+    """
+    if action == "search":
+        if not pattern.strip():
+            raise ToolError("search needs a pattern, such as foo($A)")
+        return pattern.strip()
+    if action not in {"symbols", "references"}:
+        return ""
+    if not (name := name.strip().removesuffix("()")):
+        raise ToolError(f"{action} needs a name")
+    return answers.last_of(name) if action == "references" else name
 
 
 def _words(action: str, query: str) -> list[str]:
