@@ -85,7 +85,7 @@ async def test_an_agent_explores_edits_patches_checks_and_undoes(project: Path, 
         hits = await agent("grep", pattern=r"def open_beneath\b")
         assert "core/sanctuary_host/doors/beneath.py" in hits
         assert "build/out.py" not in hits
-        used = await agent("code", action="references", path="core", query="open_beneath")
+        used = await agent("code", action="references", path="core", name="open_beneath")
         assert "trees.py" in used
 
         # read and edit
