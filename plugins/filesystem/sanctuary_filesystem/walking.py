@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, Literal, NamedTuple
 
 from sanctuary_filesystem.globs import Glob
@@ -68,24 +69,23 @@ def contents_of(
     Raises:
         OSError: it cannot be read.
     """
-    kinds: dict[str, Kind] = {}
-    complete = True
     bound, beyond = many or (MOST, None)
     with os.scandir(descriptor) as entries:
-        for entry in entries:
-            if len(kinds) >= bound:
-                if beyond is None:
-                    complete = False
-                    break
-                beyond()
-                bound, beyond = MOST, None
-            kinds[entry.name] = "file" if entry.is_file(follow_symlinks=False) else _kind(entry)
+        kinds = {entry.name: _kind(entry) for entry in islice(entries, bound)}
+        more = next(entries, None)
+        if more is not None and beyond is not None:
+            beyond()
+            kinds[more.name] = _kind(more)
+            kinds |= {entry.name: _kind(entry) for entry in islice(entries, MOST - len(kinds))}
+            more = next(entries, None)
     if top_of is not None and top_of.writable:
         kinds.pop(OWN, None)  # what is ours is nobody's work
-    return Contents(kinds, complete)
+    return Contents(kinds, complete=more is None)
 
 
 def _kind(entry: os.DirEntry[str]) -> Kind:
+    if entry.is_file(follow_symlinks=False):
+        return "file"
     if entry.is_dir(follow_symlinks=False):
         return "folder"
     return "link" if entry.is_symlink() else "other"
