@@ -121,7 +121,7 @@ async def test_an_agent_explores_edits_patches_checks_and_undoes(project: Path, 
         assert _git(project, "diff", "--cached", "-M") == patch
 
         # check
-        assert "no" in (await agent("code", action="check", path="core/sanctuary_host/doors/renames.py")).lower()
+        assert ": 0 errors" in await agent("code", action="check", path="core/sanctuary_host/doors/renames.py")
         await agent("write_file", path="broken.py", content="def broken(:\n")
         assert "broken.py" in await agent("code", action="check", path="broken.py")
         subprocess.run([sys.executable, "-m", "compileall", "-q", project / "core"], check=True)
@@ -192,7 +192,7 @@ async def test_without_a_writable_folder_there_are_no_tools_that_write(tmp_path:
 async def test_without_any_folder_each_tool_says_which_setting_grants_one(tmp_path: Path) -> None:
     async with connected("filesystem", SANCTUARY_AUDIT=str(tmp_path / "audit")) as client:
         for tool in (await client.list_tools()).tools:
-            arguments = {"pattern": "x"} if tool.name == "grep" else {}
+            arguments: dict[str, Any] = {"pattern": "x"} if tool.name == "grep" else {}
             arguments |= {"path": "x"} if "path" in tool.input_schema["properties"] else {}
             arguments |= {"action": "outline"} if tool.name == "code" else {}
             result = await client.call_tool(tool.name, arguments)

@@ -214,6 +214,23 @@ def test_a_mark_changes_nothing_of_what_a_tool_takes() -> None:
     assert describe(marked).keywords({"path": "/a"}) == {"path": "/a"}
 
 
+def test_of_a_patch_the_names_of_its_files_are_kept_and_no_line_of_it() -> None:
+    patch = (
+        "diff --git a/old name.py b/new.py\nrename from old name.py\nrename to new.py\n--- a/old name.py\n+++ b/new.py\n"
+        "@@ -1,2 +1,2 @@\n--- hunter2\n+hunter3\n"
+        "diff --git a/mode.sh b/mode.sh\nold mode 100644\nnew mode 100755\n"
+        "--- /dev/null\r\n+++ b/made.txt\t2026-11-23\r\n@@ -0,0 +1 @@\n+hunter4\n"
+    )
+
+    def apply(patch: Annotated[str, Recorded("diff")]) -> None: ...
+
+    kept = Reduction(apply)({"patch": patch})["patch"]
+    assert kept["chars"] == len(patch)
+    assert set(kept["files"]) == {"old name.py", "new.py", "mode.sh", "made.txt"}
+    assert "hunter" not in str(kept)
+    assert Reduction(apply)({"patch": 5})["patch"] == {"type": "number"}
+
+
 def test_a_mark_of_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(ValueError, match="Recorded takes 'text' or 'url'"):
+    with pytest.raises(ValueError, match="Recorded takes 'text', 'url' or 'diff'"):
         Recorded("secret")  # type: ignore[arg-type]  # as an untyped pack would

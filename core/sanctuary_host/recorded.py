@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import inspect
+import re
 import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, is_dataclass
@@ -24,7 +25,12 @@ ELEMENTS: Final = 10_000
 UNKNOWN: Final = "(unknown)"
 """Under which arguments are counted that the tool does not have: their names may be contents too."""
 
-Kind = Literal["text", "url"]
+NAMES: Final = re.compile(
+    r"^(?:--- (.*)\n\+\+\+ (.*)|(?:rename|copy) from (.*)\n(?:rename|copy) to (.*)|diff --git (.*))$", re.MULTILINE
+)
+"""Where a patch names files; a line that is taken out may look like one of the first kind, but not two in a row."""
+
+Kind = Literal["text", "url", "diff"]
 Rule = Callable[[Any], Any]
 """Gives what is kept of a value, or `_UNFIT` where the value is not what the type says."""
 _UNFIT: Final = object()
@@ -37,7 +43,8 @@ class Recorded:
     Text that is not marked is kept as its length. In a list it is the elements that are kept.
 
     Attributes:
-        kind: `text`, or `url` to keep no more than scheme, host, port and path.
+        kind: `text`; `url` to keep no more than scheme, host, port and path; or `diff` to keep the names of the files
+            that a patch changes, and nothing of what it changes in them.
     """
 
     kind: Kind = "text"
@@ -45,7 +52,7 @@ class Recorded:
     def __post_init__(self) -> None:
         """Refuse what would be taken for a mark and is none."""
         if self.kind not in get_args(Kind):
-            raise ValueError("Recorded takes 'text' or 'url'")
+            raise ValueError("Recorded takes 'text', 'url' or 'diff'")
 
 
 class TooManyError(Exception):
@@ -218,5 +225,21 @@ def _kept(rule: Rule, value: Any) -> Any:
     return _size(value) if kept is _UNFIT else kept
 
 
-KEEPS: Final[Mapping[Kind, Rule]] = {"text": _text, "url": _url}
+def _diff(value: Any) -> Any:
+    if not isinstance(value, str):
+        return _UNFIT
+    names = (name.partition("\t")[0].strip() for found in NAMES.findall(value) for name in found if name)
+    files = dict.fromkeys(_plain(name) for name in names if name != "/dev/null")
+    return {"chars": len(value), "files": [_text(name) for name in files if name]}
+
+
+def _plain(name: str) -> str:
+    """A name without what git puts before it; of two in one line nothing, unless they are the same."""
+    half = len(name) // 2
+    if name[:2] == "a/" and " b/" in name:
+        return name[2:half] if name[2:half] == name[half + 3 :] else ""
+    return name[2:] if name.startswith(("a/", "b/")) else name
+
+
+KEEPS: Final[Mapping[Kind, Rule]] = {"text": _text, "url": _url, "diff": _diff}
 """What keeps the values of each kind of mark."""

@@ -24,6 +24,7 @@ LIMIT: Final = 32 << 20
 """Bytes of a file that is read to be changed."""
 DEPTH: Final = 500
 """Folders that one path may lead through, so that other programs can still walk where we have been."""
+MODEL: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 ORDER: Final = ("delete", "folder", "move", "replace", "create")
 
 
@@ -66,6 +67,7 @@ class Changes:
         self._steps: dict[str, list[Step]] = {kind: [] for kind in ORDER}
         self._folders: set[str] = set()
         self._held: list[Held] = []
+        self._token = os.urandom(6).hex()  # so that no name is one of what an earlier process left
         self._number = 0
         self.staging = own.work
 
@@ -124,7 +126,8 @@ class Changes:
         """
         self._refuse_own(path)
         self._held.append(over)
-        spot = self._spare(split(over.path)[0])
+        folder, _ = split(over.path)
+        spot = self._spare(folder, self._tree.status(folder))
         self._steps["delete"].append(Step("rename", Spot(over.path), spot, over.status.st_ino))
 
     def move(self, source: str, target: str, *, ours: bool = False) -> None:
@@ -184,7 +187,7 @@ class Changes:
         leaving = {step.source.path for step in (*self._steps["delete"], *self._steps["move"])}
         if path not in leaving and self.exists(path):
             raise _there_is(path)
-        spot = self._spare(nearest, for_new=True)
+        spot = self._spare(nearest, self._tree.status(nearest), for_new=True)
         inode = self._make(spot, content, 0o777 if executable else 0o666)
         self._steps["create"].append(Step("rename", spot, Spot(path), inode))
 
@@ -193,15 +196,21 @@ class Changes:
         mode = before = stat.S_IMODE(over.status.st_mode)
         if executable is not None:
             mode = mode | (mode & 0o444) >> 2 if executable else mode & ~0o111
-        with self._tree.parent(over.path) as (folder, name):
-            if not os.access(name, os.W_OK, dir_fd=folder, effective_ids=os.access in os.supports_effective_ids):
+        with self._tree.parent(over.path) as (beside, target):
+            if not os.access(target, os.W_OK, dir_fd=beside, effective_ids=os.access in os.supports_effective_ids):
                 raise self._tree.failure(over.path, PermissionError(errno.EACCES, ""))
-        spot = self._spare(split(over.path)[0])
-        inode = self._make(spot, content, 0o600)
-        with self._tree.file(over.path) as model, self._within(spot) as (folder, name):
-            is_alike = resemble(folder, name, model, mode)
+            spot = self._spare(split(over.path)[0], os.fstat(beside))
+            inode = self._make(spot, content, 0o600)
+            model = os.open(target, MODEL, dir_fd=beside)
+            try:
+                if _version(os.fstat(model)) != over.version:
+                    raise ChangedError(over.path)
+                with self._within(spot) as (folder, name):
+                    is_alike = resemble(folder, name, model, mode)
+            finally:
+                os.close(model)
         self._held.append(over)
-        kept = f"{self._number}.kept"
+        kept = f"{self._token}.{self._number}.kept"
         if is_alike:
             step = Step("exchange", spot, Spot(over.path), inode, over.status.st_ino, kept)
         elif over.status.st_nlink > 1 or mode != before:
@@ -235,14 +244,13 @@ class Changes:
             self._steps["folder"].append(Step("folder", Spot(folder), Spot(folder)))
         return rest
 
-    def _spare(self, folder: str, *, for_new: bool = False) -> Spot:
+    def _spare(self, folder: str, status: os.stat_result, *, for_new: bool = False) -> Spot:
         """Where something may be before, or after, it is in a folder: in work, or there if that makes a difference."""
         self._number += 1
-        name = str(self._number)
-        status = self._tree.status(folder)
+        name = f"{self._token}.{self._number}"
         if status.st_dev == os.fstat(self._own.work).st_dev and not (for_new and _hands_on(self._tree, folder, status)):
             return Spot(name, work=True)
-        path = f"{folder}/{BEGUN}{os.urandom(6).hex()}"
+        path = f"{folder}/{BEGUN}{name}"
         self._own.begin_elsewhere(path)
         return Spot(path)
 
@@ -276,7 +284,7 @@ def changing(tree: Tree) -> Generator[Changes]:
             yield changes
             changes.carry_out()
         finally:
-            if not journal.is_left(tree.top):
+            if not journal.is_kept(own):
                 with contextlib.suppress(OSError):  # whoever comes next clears up
                     own.clear()
 

@@ -198,20 +198,26 @@ def is_left(top: int) -> bool:
     return True
 
 
+def is_kept(own: Own) -> bool:
+    """The same of one's own."""
+    return bool(_inode(own.folder, JOURNAL))
+
+
 def recover(own: Own) -> None:
     """Finish what an interrupted process has left, or undo it where it cannot be finished, and clear up.
 
     Raises:
         StepError: it can be neither finished nor undone now.
     """
-    if steps := _read(own):
+    if is_kept(own):
+        steps = _read(own)
         try:
             for step in steps:
                 do(own, step)
         except (ChangedError, StepError):
             for step in reversed(steps):
                 undo(own, step)
-    _forget(own)
+        _forget(own)
     own.clear()
 
 

@@ -52,7 +52,8 @@ class Own:
     def clear(self) -> None:
         """Remove what was begun and is not needed any more."""
         for name in os.listdir(self.work):  # noqa: PTH208  # a descriptor
-            remove(self.work, name)
+            with contextlib.suppress(OSError):  # what cannot be removed is in nobody's way
+                remove(self.work, name)
         try:
             descriptor = os.open(ELSEWHERE, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.folder)
         except FileNotFoundError:

@@ -7,8 +7,11 @@ import contextlib
 import logging
 import os
 import queue
+import select
+import socket
+import stat
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -145,9 +148,9 @@ async def _lines(reader: _Reader, limit: int) -> AsyncIterator[bytes | None]:
 
 
 class _Reader:
-    """Reads a descriptor in a thread, since the loop can wait for pipes only, and standard input may be a file.
+    """Reads a descriptor when the loop finds that there is something; one that it cannot wait for, in a thread.
 
-    Descriptors are not made non-blocking: whoever started us shares them, terminals above all.
+    Such are files. Descriptors are not made non-blocking: whoever started us shares them, terminals above all.
     """
 
     def __init__(self, source: int) -> None:
@@ -155,17 +158,41 @@ class _Reader:
         self._loop = asyncio.get_running_loop()
         self._pieces: asyncio.Queue[bytes] = asyncio.Queue()
         self._ahead = threading.Semaphore(AHEAD)
-        threading.Thread(target=self._pump, name="stdin", daemon=True).start()
+        self._waits = True
+        try:
+            self._loop.add_reader(source, self._take)
+        except (OSError, NotImplementedError):
+            self._waits = False
+            threading.Thread(target=self._pump, name="stdin", daemon=True).start()
 
     async def read(self) -> bytes:
         """The next piece; nothing at the end."""
         piece = await self._pieces.get()
         self._ahead.release()
+        if self._waits and piece and self._pieces.qsize() == AHEAD - 1:
+            self._loop.add_reader(self._source, self._take)
         return piece
 
     def stop(self) -> None:
         """Pretend that the end has come."""
+        self._end()
         self._pieces.put_nowait(b"")
+
+    def _take(self) -> None:
+        try:
+            piece = os.read(self._source, PIECE)
+        except OSError:
+            piece = b""
+        self._pieces.put_nowait(piece)
+        if not piece:
+            self._end()
+        elif self._pieces.qsize() >= AHEAD:
+            self._loop.remove_reader(self._source)
+
+    def _end(self) -> None:
+        if self._waits:
+            self._waits = False
+            self._loop.remove_reader(self._source)
 
     def _pump(self) -> None:
         piece = b"-"
@@ -182,31 +209,43 @@ class _Reader:
 
 
 class _Writer:
-    """Writes a descriptor in a thread, so that a client that does not read keeps nobody but itself waiting."""
+    """Writes a descriptor at once as far as it takes it without waiting, and the rest in a thread.
+
+    So a client that does not read keeps nobody but itself waiting.
+    """
 
     def __init__(self, sink: int) -> None:
         self.written = 0
         self._sink = sink
         self._loop = asyncio.get_running_loop()
-        self._work: queue.SimpleQueue[tuple[bytes, asyncio.Future[None]]] = queue.SimpleQueue()
-        threading.Thread(target=self._pump, name="stdout", daemon=True).start()
+        self._work: queue.SimpleQueue[tuple[memoryview, asyncio.Future[None]]] = queue.SimpleQueue()
+        self._write_some = _without_waiting(sink)
+        self._thread: threading.Thread | None = None
 
     async def write(self, data: bytes) -> None:
-        """Write all of `data`.
+        """Write all of `data`, after what was to be written before.
 
         Raises:
             OSError: nobody reads it any more.
         """
+        rest = memoryview(data)
+        while rest and (count := self._write_some(rest)):
+            self.written += count
+            rest = rest[count:]
+        if not rest:
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._pump, name="stdout", daemon=True)
+            self._thread.start()
         written = self._loop.create_future()
-        self._work.put((data, written))
+        self._work.put((rest, written))
         await written
 
     def _pump(self) -> None:
         while True:
-            data, written = self._work.get()
+            rest, written = self._work.get()
             error: OSError | None = None
             try:
-                rest = memoryview(data)
                 while rest:
                     count = os.write(self._sink, rest)
                     self.written += count
@@ -217,6 +256,31 @@ class _Writer:
                 self._loop.call_soon_threadsafe(_settle, written, error)
             except RuntimeError:  # the loop is closed
                 return
+
+
+def _without_waiting(sink: int) -> Callable[[memoryview], int]:
+    """What writes the beginning of something and never waits; gives how many bytes it wrote, 0 where it would wait."""
+    kind = os.fstat(sink).st_mode
+    if stat.S_ISFIFO(kind) and hasattr(select, "poll"):
+        ready = select.poll()
+        ready.register(sink, select.POLLOUT)
+
+        def write_pipe(rest: memoryview) -> int:
+            # A pipe that takes anything takes as much as this at once (pipe(7)).
+            return os.write(sink, rest[: select.PIPE_BUF]) if ready.poll(0) else 0
+
+        return write_pipe
+    if stat.S_ISSOCK(kind):
+        connection = socket.socket(fileno=os.dup(sink))
+
+        def write_socket(rest: memoryview) -> int:
+            try:
+                return connection.send(rest, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return 0
+
+        return write_socket
+    return lambda _rest: 0
 
 
 def _settle(written: asyncio.Future[None], error: OSError | None) -> None:

@@ -175,7 +175,8 @@ class _Reader:
         while self.at < len(self.lines):
             line = self.line()
             if line.startswith(b"--- ") and self.line(1).startswith(b"+++ "):
-                self._read_names(begun)
+                if self._are_of(begun):
+                    self._read_names(begun)
                 return
             if line.startswith((b"GIT binary patch", b"Binary files ")):
                 raise DiffError(f"{begun.title} {BINARY}")
@@ -190,6 +191,14 @@ class _Reader:
             self.at += 1
         if names is None and not any(key.endswith(b" to") for key in begun.said):
             raise DiffError(f"line {begun.number} of the patch names no two files; add the lines --- and +++")
+
+    def _are_of(self, begun: _Begun) -> bool:
+        """Whether the next two lines name the files of a header, and not those of a diff that follows without one."""
+        names = [read_name(self.line(ahead)[4:])[0] for ahead in (0, 1)]
+        return all(
+            its is None or name is None or its.rpartition(b"/")[2] == name.rpartition(b"/")[2]
+            for its, name in zip((begun.old, begun.new), names, strict=True)
+        )
 
     def _require_short(self, text: bytes) -> None:
         if len(text) > NAMES:
@@ -240,7 +249,9 @@ def _finished(begun: _Begun) -> FileDiff:
     ]
     index = re.match(rb"([0-9a-f]+)\.\.([0-9a-f]+)(?: (\d+))?\Z", said.get(b"index", b""))
     for mode in (*modes, index and index[3]):
-        if mode and (kind := LINKS.get(_octal(mode) & 0o170000)):
+        if mode and not re.fullmatch(rb"[0-7]{6}", mode):
+            raise DiffError(f"{begun.title} has a mode of {len(mode)} digits, not 6; is the patch cut off?")
+        if mode and (kind := LINKS.get(int(mode, 8) & 0o170000)):
             raise DiffError(f"{begun.title} is {kind}; apply_patch changes files alone, so take it out of the patch")
     action: Action = "edit"
     for verb in ("rename", "copy"):
@@ -261,7 +272,7 @@ def _finished(begun: _Begun) -> FileDiff:
         begun.old = None
     elif action == "delete":
         begun.new = None
-    executable = [bool(_octal(mode) & 0o100) if mode else None for mode in modes]
+    executable = [bool(int(mode, 8) & 0o100) if mode else None for mode in modes]
     return FileDiff(
         begun.number, action, begun.old, begun.new, tuple(begun.hunks), (executable[0], executable[1]), begun.git
     )
@@ -288,7 +299,3 @@ def _require_complete(begun: _Begun, action: Action, index: re.Match[bytes] | No
     )
     if begun.named or not changes or not is_empty:
         raise DiffError(f"the patch names {begun.title} in line {begun.number}, but has no hunk for it; is it cut off?")
-
-
-def _octal(mode: bytes) -> int:
-    return int(mode, 8) if re.fullmatch(rb"[0-7]{1,8}", mode) else 0

@@ -15,7 +15,7 @@ from sanctuary_filesystem.replacing import Edit, replaced
 from sanctuary_filesystem.roots import open_roots, told
 from sanctuary_filesystem.unified import diff_of
 from sanctuary_host import Host, Recorded, ToolError, Tools, hookimpl, tool
-from sanctuary_host.doors import Changes, Held, PathError, Tree, Trees, changing, etag_of
+from sanctuary_host.doors import HASHED, Changes, Held, PathError, Tree, Trees, changing, etag_of, etag_of_content
 
 BLOCK: Final = 1 << 20
 NEW: Final = Form("utf-8", b"", "none")
@@ -162,6 +162,8 @@ def _links(held: Held) -> list[str]:
 
 def _etag(tree: Tree, path: str, content: bytes, notes: list[str]) -> str:
     """The etag of what was written; none where somebody else has written meanwhile."""
+    if len(content) <= HASHED:
+        return etag_of_content(content)
     view = memoryview(content)
     with suppress(PathError, OSError), tree.file(path) as descriptor:
         etag = etag_of(descriptor)

@@ -137,18 +137,19 @@ class Fitting:
         for low in (self._frozen, 0) if self._frozen else (0,):
             is_behind = low < self._frozen  # a hunk that is out of order, which must be the only one there
             for form, loosely in itertools.product(forms, (False, True)):
-                attempt = _Try(form, loosely=loosely, sure=guess is None or is_behind, anchored=True)
+                attempt = _Try(form, loosely=loosely, sure=guess is None or is_behind, anchored=not is_behind)
                 found = self._search(attempt, guess, low)
                 if found and not (is_behind and isinstance(found, Misfit)):
                     return found
         if (there := self._is_done(forms, guess)) is not None:
             return Misfit(hunk, "done", (there,))
         for fuzz in range(1, self.fuzz + 1):
-            for cut in dict.fromkeys([(0, 0) if fuzz == 1 else _cut(hunk, fuzz), _cut(hunk, fuzz)]):
-                for form, loosely in itertools.product(forms, (False, True)):
-                    attempt = _Try(form, loosely=loosely, sure=True, cut=cut, fuzz=fuzz)
-                    if found := self._search(attempt, guess, self._frozen):
-                        return found
+            # First still at the start or end of the file, if that is where it was made; then there is no such bound.
+            ways = [(True, _cut(hunk, fuzz)), *([(False, (0, 0))] if fuzz == 1 else []), (False, _cut(hunk, fuzz))]
+            for (anchored, cut), form, loosely in itertools.product(ways, forms, (False, True)):
+                attempt = _Try(form, loosely=loosely, sure=True, anchored=anchored, cut=cut, fuzz=fuzz)
+                if (not anchored or attempt.is_bound) and (found := self._search(attempt, guess, self._frozen)):
+                    return found
         return Misfit(hunk, "nowhere", (guess if guess is not None else self._frozen,))
 
     def _put(self, hunk: Hunk) -> Fit | Misfit:
@@ -290,6 +291,11 @@ class _Try:
     def is_even(self) -> bool:
         """Whether all lines end alike, so that their ends are no part of the change."""
         return len({line.endswith(b"\r\n") for line in self.hunk.lines if line.endswith(b"\n")}) < 2
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it must be at the start or the end of the file."""
+        return self.is_at_start or self.at_end
 
     @property
     def is_at_start(self) -> bool:

@@ -60,19 +60,19 @@ def _nearest(fitting: Fitting, misfit: Misfit) -> str:
         first = min(guess, max(lines.total - SHOWN, 0))
         return f"no place in the file is like it. At line {first + 1} there is\n{_numbered(lines, first)}"
     here = [line.rstrip(b"\n") for line in lines.between(best, best + len(old))]
-    same = [index for index, line in enumerate(old) if index < len(here) and here[index] == line]
-    wrong = next(index for index in range(len(old) + 1) if index not in same)
+    same = [line == its for line, its in zip(old, here, strict=False)]
+    wrong = same.index(False) if False in same else len(same)
     if wrong >= len(old):  # all is as expected, so it is the place that is not
         return f"its lines are at line {best + 1}, but the patch has them at the {_side(hunk)} of the file"
     if best + wrong >= lines.total:
         return (
-            f"nearest is line {best + 1}, where {len(same)} of its {len(old)} lines are; but the file ends after line "
+            f"nearest is line {best + 1}, where {sum(same)} of its {len(old)} lines are; but the file ends after line "
             f"{lines.total}"
         )
     white = ", in white space alone" if _words(here[wrong]) == _words(old[wrong]) else ""
     first = max(best + wrong - 1, 0)
     return (
-        f"nearest is line {best + 1}, where {len(same)} of its {len(old)} lines are; "
+        f"nearest is line {best + 1}, where {sum(same)} of its {len(old)} lines are; "
         f"line {best + wrong + 1} differs{white}. There is\n{_numbered(lines, first)}"
     )
 

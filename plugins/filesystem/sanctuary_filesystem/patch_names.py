@@ -55,25 +55,30 @@ def name_files(diffs: Sequence[FileDiff], trees: Trees, place: Place, changes: C
         PathError: a name leads out of the folder.
         ToolError: a name has no more parts than are to be left out.
     """
-    names = _Names(trees, place, changes)
-    if strip < 0:
-        strip = names.strip_of(diffs)
-    return names.all_of(diffs, strip)
+    names = _Names(trees, place, changes, finds_out=strip < 0)
+    return names.all_of(diffs, names.strip_of(diffs) if strip < 0 else strip)
+
+
+class _ShortError(ToolError):
+    """A name has too few parts."""
 
 
 class _Names:
     """Turns names into paths."""
 
-    def __init__(self, trees: Trees, place: Place, changes: Changes) -> None:
-        self.trees, self.place, self.changes = trees, place, changes
+    def __init__(self, trees: Trees, place: Place, changes: Changes, *, finds_out: bool) -> None:
+        self.trees, self.place, self.changes, self.finds_out = trees, place, changes, finds_out
 
     def path(self, name: bytes, strip: int) -> str:
         """The path that a name means."""
-        if name.startswith(b"/") and strip == 0:
+        if name.startswith(b"/") and (strip == 0 or self.finds_out):
             return self._absolute(os.fsdecode(name))
+        tree, colon, _ = os.fsdecode(name).partition(":")
+        if b".." in name.split(b"/") or (colon and tree in {one.name for one in self.trees}):
+            raise _nothing(self.place.tree, os.fsdecode(name))
         rest = stripped(name, strip)
         if rest is None:
-            raise ToolError(f"a name in the patch has no {strip + 1} parts; give another strip")
+            raise _ShortError(f"a name in the patch has no {strip + 1} parts; give another strip")
         return self._within(os.fsdecode(rest))
 
     def _absolute(self, name: str) -> str:
@@ -100,7 +105,7 @@ class _Names:
             try:
                 if self._are_there(self.all_of(diffs, strip)):
                     return strip
-            except ToolError:
+            except _ShortError:
                 continue
         return first
 

@@ -53,7 +53,7 @@ class Patching:
     @tool(destructive=True, idempotent=False, open_world=False, timeout=60, memory=192, concurrency=2)
     def apply_patch(
         self,
-        patch: str,
+        patch: Annotated[str, Recorded("diff")],
         path: Annotated[str, Field(description="Folder that names start from"), Recorded()] = "",
         *,
         strip: Annotated[int, Field(description="Name parts to drop; -1: find out")] = -1,
