@@ -8,6 +8,7 @@ import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count as counting
 from itertools import groupby
 from operator import itemgetter
 from threading import Thread
@@ -26,6 +27,12 @@ COMPILED: Final = "10M"
 """Bytes that a compiled pattern may take."""
 AT_ONCE: Final = 64
 """Files that are open at once, of the 256 that a worker may have."""
+COUNTING: Final = 0.02
+"""Seconds, and a twentieth of those that a search in vain took, in which the files that it looked at are counted."""
+PROMPT: Final = 8
+"""Parts of what it says that are read as soon as they come."""
+PAUSE: Final = 0.002
+"""Seconds between further ones; what it says meanwhile fits into the pipe, or waits."""
 SECONDS: Final = 22.0
 """Time for a search, so that what was found until then is still told within the tool's deadline."""
 OVERLAP: Final = 4096
@@ -37,7 +44,6 @@ PARTIAL: Final = 2
 RECORD: Final = re.compile(rb"/proc/self/fd/(\d+)\0(\d+):(?:(\d+):)?[^\n]*\n")
 NAME: Final = re.compile(r"(?!\*+$)[^\[\\{}:]+|[^\[\\{}:/]*\{[^\[\\{}:/]+\}[^\[\\{}:/]*")
 """A glob of names that means the same to ripgrep."""
-SEARCHED: Final = re.compile(rb"^(\d+) files searched$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,7 @@ class Survey:
     Attributes:
         files: in which there is a match.
         lines: that match, where they are counted; where a match may span lines, matches.
-        searched: files that were looked at, where that is counted.
+        folder: whether it is of a folder, and not of one file.
         complete: whether all was looked at.
         unread: whether some files could not be read.
         entries: the first files from the start of the page on, in order, each with its lines.
@@ -135,7 +141,7 @@ class Survey:
 
     files: int = 0
     lines: int = 0
-    searched: int | None = None
+    folder: bool = True
     complete: bool = True
     unread: bool = False
     entries: list[tuple[bytes, int]] = field(default_factory=list[tuple[bytes, int]])
@@ -170,42 +176,54 @@ class Scan:
             return self._base
         return os.fsdecode(name) if self._base == "." else f"{self._base}/{os.fsdecode(name)}"
 
-    def survey(self, start: Start, room: int, *words: str) -> Survey:
+    def survey(self, start: Start, room: int) -> Survey:
         """Look at all files, and keep the first `room` ones of a page.
 
         Args:
             start: of the page.
             room: files that are kept.
-            words: further options of ripgrep.
         """
         found = Survey()
         filtered = bool(self._request.wanted)
-        with self._tree.folder(self._base) as folder:
-            top = os.path.samestat(os.fstat(folder), self._tree.status("."))
-            with running(folder, self._request.surveying(self._mode, *words, top=top), seconds=self._left) as output:
-                last: bytes | None = None
-                for name, count in self._entries(output, found):
-                    if filtered and not self._request.passes(os.fsdecode(name)):
-                        continue
-                    found.files += 1
-                    found.lines += count
-                    if start.passed(name) or (last is not None and name > last):
-                        continue
-                    found.entries.append((name, count))
-                    if len(found.entries) >= 4 * room:
-                        last = _trim(found.entries, room)
-                self._check(output)
-                found.complete = not output.late
-                found.unread = output.status == PARTIAL
+        with self._surveying(self._mode) as output:
+            last: bytes | None = None
+            for name, count in self._entries(output):
+                if filtered and not self._request.passes(os.fsdecode(name)):
+                    continue
+                found.files += 1
+                found.lines += count
+                if start.passed(name) or (last is not None and name > last):
+                    continue
+                found.entries.append((name, count))
+                if len(found.entries) >= 4 * room:
+                    last = _trim(found.entries, room)
+            self._check(output)
+            found.complete = not output.late
+            found.unread = output.status == PARTIAL
         _trim(found.entries, room)
         return found
+
+    def searched(self) -> tuple[int, bool]:
+        """How many files there were to be looked at, and whether there was time to count them all."""
+        # Not with the search itself: that would make a search that finds much longer.
+        took = time.monotonic() - self._end + SECONDS
+        with self._surveying("--files", COUNTING + took / 20) as output:
+            names = _names(output)
+            wanted = filter(self._request.passes, map(os.fsdecode, names)) if self._request.wanted else names
+            return sum(1 for _ in wanted), not output.late
+
+    @contextmanager
+    def _surveying(self, mode: str, seconds: float = SECONDS) -> Generator[Output]:
+        with self._tree.folder(self._base) as folder:
+            top = os.path.samestat(os.fstat(folder), self._tree.status("."))
+            with running(folder, self._request.surveying(mode, top=top), seconds=min(seconds, self._left)) as output:
+                yield output
 
     def counts(self, names: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:
         """How many lines match in each of some files, as the door opens them; those without are left out."""
         for opened in self._opened(names):
             with self._inspecting(opened, self._mode) as output:
-                entries = self._entries(output, Survey())
-                counted = {int(path.rpartition(b"/")[2]): count for path, count in entries}
+                counted = {int(path.rpartition(b"/")[2]): count for path, count in self._entries(output)}
             yield from ((name, counted[descriptor]) for descriptor, name in opened.items() if descriptor in counted)
 
     def lines(self, names: Sequence[bytes]) -> Generator[tuple[bytes, int, Iterator[int]]]:
@@ -284,8 +302,8 @@ class Scan:
             raise no_such_type(name, known)
         raise refusal(output.errors)
 
-    def _entries(self, output: Output, found: Survey) -> Iterator[tuple[bytes, int]]:
-        return _counts(output, found) if self._mode == "--count" else ((name, 1) for name in _names(output))
+    def _entries(self, output: Output) -> Iterator[tuple[bytes, int]]:
+        return _counts(output) if self._mode == "--count" else ((name, 1) for name in _names(output))
 
 
 def names_of(globs: Sequence[str]) -> list[str]:
@@ -303,11 +321,21 @@ def _trim(entries: list[tuple[bytes, int]], room: int) -> bytes | None:
     return entries[-1][0]
 
 
-def _counts(output: Output, found: Survey) -> Iterator[tuple[bytes, int]]:
-    """Files with their counts as they are found, and at the end how many were searched."""
+def _read(output: Output) -> Iterator[bytes]:
+    """What it says. It says it file by file, and to wake up for each would take as long as the search itself."""
+    for turn in counting():
+        if not (block := output.read1(CHUNK)):
+            return
+        yield block
+        if turn > PROMPT:
+            time.sleep(PAUSE)
+
+
+def _counts(output: Output) -> Iterator[tuple[bytes, int]]:
+    """Files with their counts as they are found."""
     name: bytes | None = None
     rest = b""
-    while block := output.read1(CHUNK):
+    for block in _read(output):
         pieces = (rest + block).split(b"\0")
         rest = pieces.pop()
         for piece in pieces:
@@ -318,17 +346,15 @@ def _counts(output: Output, found: Survey) -> Iterator[tuple[bytes, int]]:
             else:
                 name = piece
     if name is not None:
-        count, whole, rest = rest.partition(b"\n")
+        count, whole, _ = rest.partition(b"\n")
         if whole:
             yield name.removeprefix(b"./"), int(count)
-    if (searched := SEARCHED.search(rest)) is not None:
-        found.searched = int(searched[1])
 
 
 def _names(output: Output) -> Iterator[bytes]:
     """Files as they are found."""
     rest = b""
-    while block := output.read1(CHUNK):
+    for block in _read(output):
         pieces = (rest + block).split(b"\0")
         rest = pieces.pop()
         for piece in pieces:
@@ -348,7 +374,7 @@ def _feed(descriptor: int, numbers: Sequence[int], writing: int, places: list[tu
 def _records(output: Output) -> Iterator[tuple[int, int, int]]:
     """Descriptor, line and, where it is told, column of each line that matches."""
     rest = b""
-    while block := output.read1(CHUNK):
+    for block in _read(output):
         rest += block
         end = rest.rfind(b"\n") + 1
         for found in RECORD.finditer(rest, 0, end):

@@ -71,9 +71,7 @@ class Search:
         query = ("grep", place.tree.name, top, mode, pattern, globs, types, sorted({*options}))
         start = Start.at(position_of(query, cursor))
         scan = Scan(place.tree, top, request, counted=mode != "files")
-        # To count the files, too, costs more than to count lines, and less than to print them.
-        words = ["--stats"] if mode == "content" else []
-        survey = _survey(place.tree, top, scan, start, limit + 1, *words)
+        survey = _survey(place.tree, top, scan, start, limit + 1)
         matches = Matches(scan, survey, start, lambda one: told(self._trees, Place(place.tree, one)))
         page = matches.lines(limit, before, after) if mode == "content" else matches.files(limit, mode)
         what = "matches" if "multiline" in options else "matching lines"
@@ -81,6 +79,8 @@ class Search:
         if page.following is not None:
             facts.append(f'truncated, next cursor "{cursor_of(query, page.following.position)}"')
         elif not page.files and not scan.late:
+            searched, whole = scan.searched() if survey.folder else (1, True)
+            facts[0] += f" in {'' if whole else 'more than '}{searched:,} file{'s' * (searched != 1)}"
             facts += _hints(request, options)
         return "\n".join([f"[{'; '.join(facts)}]", *page.text])
 
@@ -108,17 +108,17 @@ def _argument(text: str, what: str) -> str:
     return text
 
 
-def _survey(tree: Tree, path: str, scan: Scan, start: Start, room: int, *words: str) -> Survey:
+def _survey(tree: Tree, path: str, scan: Scan, start: Start, room: int) -> Survey:
     """Count matches in a folder, or in one file."""
     if stat.S_ISDIR(tree.status(path).st_mode):
-        return scan.survey(start, room, *words)
+        return scan.survey(start, room)
     with tree.file(path) as descriptor:
         size = os.fstat(descriptor).st_size
     if size > LARGEST << 20:
         raise ToolError(
             f"{shown(path)} has {size >> 20:,} MiB, and no file of more than {LARGEST} is searched; read it in parts"
         )
-    found = Survey(searched=1)
+    found = Survey(folder=False)
     for _, found.lines in scan.counts([b""]):
         found.files = 1
         found.entries = [(b"", found.lines)]
@@ -135,8 +135,7 @@ def _facts(page: Page, survey: Survey, what: str, start: Start, *, counted: bool
         yield f"truncated: {survey.files:,} files match, and none could be shown in time; narrow it with path or globs"
         return
     elif not page.files:
-        searched = "" if survey.searched is None else f" in {survey.searched:,} file{'s' * (survey.searched != 1)}"
-        yield f"no match{searched}" if start == Start() else "no more matches"
+        yield "no match" if start == Start() else "no more matches"
     elif start == Start() and page.following is None:
         yield f"{lines}{shown}" if counted else f"{shown} with matches"
     elif page.changed:
