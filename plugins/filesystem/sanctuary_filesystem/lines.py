@@ -101,5 +101,5 @@ def read_size(text: str) -> int:
 def answer(head: Iterable[str], lines: Iterable[str]) -> str:
     """The facts in brackets, the lines, and how to read those that hold escapes."""
     facts_line = f"[{'; '.join(part for part in head if part)}]"
-    shown = list(lines)
-    return "\n".join([facts_line, *shown, *([f"({NOTE})"] if any("\\" in line for line in shown) else [])])
+    text = "\n".join([facts_line, *lines])
+    return f"{text}\n({NOTE})" if "\\" in text.removeprefix(facts_line) else text

@@ -71,7 +71,11 @@ def contents_of(
     """
     bound, beyond = many or (MOST, None)
     with os.scandir(descriptor) as entries:
-        kinds = {entry.name: _kind(entry) for entry in islice(entries, bound)}
+        kinds: dict[str, Kind] = {
+            # Most are files, and a call for each would take half as long again.
+            entry.name: "file" if entry.is_file(follow_symlinks=False) else _kind(entry)
+            for entry in islice(entries, bound)
+        }
         more = next(entries, None)
         if more is not None and beyond is not None:
             beyond()
