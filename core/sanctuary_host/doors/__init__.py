@@ -2,6 +2,7 @@
 
 from sanctuary_host.doors.changes import Changes, Held, changing
 from sanctuary_host.doors.etags import HASHED, etag_of, etag_of_content
+from sanctuary_host.doors.opening import open_trees
 from sanctuary_host.doors.own import NAME as OWN
 from sanctuary_host.doors.trash import Trashed, discard, find, purge, restore, trashed
 from sanctuary_host.doors.trees import PathError, Place, Tree, Trees, check_name, kind_of, shown
@@ -23,6 +24,7 @@ __all__ = [
     "etag_of_content",
     "find",
     "kind_of",
+    "open_trees",
     "purge",
     "restore",
     "shown",
