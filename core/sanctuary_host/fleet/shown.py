@@ -47,7 +47,7 @@ def print_table(members: Sequence[Member], idle: Mapping[str, Sequence[str]], ga
         if gateway.url and member.reason:
             print(paint(f"{member.cluster} at the gateway: {printable(member.reason)}", "yellow"), flush=True)
     for cluster, settings in idle.items():
-        print(f"{cluster} is not run: it has no folder to work on. Set {settings[0]}=/path to run it.", flush=True)
+        print(f"{cluster} is not run; set {settings[0]}=/path to give it a folder.", flush=True)
     if gateway.trouble:
         print(paint(f"There is no gateway: {gateway.trouble}. The clusters serve without it.", "yellow"), flush=True)
 
