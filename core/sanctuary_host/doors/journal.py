@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
 from sanctuary_host.doors.beneath import open_beneath, split
-from sanctuary_host.doors.own import NAME, Own, owned
+from sanctuary_host.doors.own import FLAGS, NAME, NEW, WORK, Own, owned
 from sanctuary_host.doors.removing import remove
 from sanctuary_host.doors.renaming import exchange, rename
 from sanctuary_host.doors.writing import copy, sync, write_over
@@ -22,6 +22,10 @@ BEGUN: Final = "journal.begun"
 FORMAT: Final = 1
 LONGEST: Final = 16 << 20
 """Bytes of a journal; some 50,000 steps."""
+SAVED: Final = "saved."
+"""Stands before the names of old contents that cannot be put back, since somebody has changed the place meanwhile."""
+GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+"""What the kernel says where a folder is not there any more."""
 
 Kind = Literal["rename", "exchange", "refill", "folder"]
 
@@ -144,8 +148,8 @@ def undo(own: Own, step: Step) -> None:
         with _at(own, step.source) as (folder, name), _at(own, step.target) as (to_folder, to_name):
             here, there = _inode(folder, name), _inode(to_folder, to_name)
             if there != step.inode:
-                return
-            if step.kind == "refill":
+                _save(own, step, there)
+            elif step.kind == "refill":
                 if _inode(own.work, step.kept):
                     write_over(own.work, step.kept, to_folder, to_name)
             elif step.kind == "exchange" and here == step.other:
@@ -154,6 +158,8 @@ def undo(own: Own, step: Step) -> None:
                 os.rename(step.kept, to_name, src_dir_fd=own.work, dst_dir_fd=to_folder)
             elif step.kind == "rename" and not here:
                 rename(to_folder, to_name, folder, name)
+            else:
+                _save(own, step, there)
 
 
 def carry_out(own: Own, steps: Sequence[Step]) -> None:
@@ -174,11 +180,34 @@ def carry_out(own: Own, steps: Sequence[Step]) -> None:
             done.append(step)
             do(own, step)
     except BaseException:
-        for step in reversed(done):
-            undo(own, step)  # if this fails too, the journal stays for who comes next
+        _undo_all(own, done)  # if this fails too, the journal stays for who comes next
         _forget(own)
         raise
     _forget(own)
+
+
+def _undo_all(own: Own, steps: Sequence[Step]) -> None:
+    """Undo steps; in a folder that somebody has taken away there is nothing to undo, and nothing to wait for."""
+    for step in reversed(steps):
+        try:
+            undo(own, step)
+        except StepError as error:
+            if error.cause.errno not in GONE:
+                raise
+            with _told(step):
+                _save(own, step)
+
+
+def _save(own: Own, step: Step, there: int = 0) -> None:
+    """Keep old contents that are in work and cannot be put back, for else they would be cleared away."""
+    names = [step.kept] if there != step.other or step.kind == "refill" else []
+    names += [
+        spot.path for spot, inode in ((step.source, step.other), (step.target, step.inode))
+        if spot.work and inode and _inode(own.work, spot.path) == inode
+    ]  # fmt: skip
+    for name in filter(None, names):
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(name, f"{SAVED}{name}", src_dir_fd=own.work, dst_dir_fd=own.folder)
 
 
 def _replace(own: Own, step: Step) -> None:
@@ -190,12 +219,19 @@ def _replace(own: Own, step: Step) -> None:
 
 
 def is_left(top: int) -> bool:
-    """Whether a tree holds a journal: of a change that goes on now, or that was interrupted."""
-    try:
-        os.close(open_beneath(top, f"{NAME}/{JOURNAL}", os.O_PATH | os.O_NOFOLLOW))
-    except OSError:
-        return False
-    return True
+    """Whether a tree holds a journal that was written here: of a change that goes on now, or that was interrupted."""
+    with contextlib.ExitStack() as opened:
+        try:
+            journal = open_beneath(top, f"{NAME}/{JOURNAL}", os.O_RDONLY | os.O_NOFOLLOW)
+            opened.callback(os.close, journal)
+            folder = os.open(NAME, FLAGS, dir_fd=top)
+            opened.callback(os.close, folder)
+            work = os.open(WORK, FLAGS, dir_fd=folder)
+            opened.callback(os.close, work)
+            head = _head(_inodes(Own(top, folder, work), journal))
+            return os.pread(journal, len(head), 0) == head
+        except OSError:
+            return False
 
 
 def recover(own: Own) -> None:
@@ -209,8 +245,7 @@ def recover(own: Own) -> None:
             for step in steps:
                 do(own, step)
         except (ChangedError, StepError):
-            for step in reversed(steps):
-                undo(own, step)
+            _undo_all(own, steps)
     _forget(own)
     own.clear()
 
@@ -238,9 +273,10 @@ def _write(own: Own, steps: Sequence[Step]) -> None:
         if step.kind in {"exchange", "refill"} or (step.kind == "rename" and not step.target.work and step.source.work):
             with _told(step), _at(own, step.source) as (folder, name):
                 sync(folder, name)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with contextlib.suppress(FileNotFoundError):
+        remove(own.folder, BEGUN)  # never written over: it may be another name of something else
     with os.fdopen(
-        os.open(BEGUN, flags, 0o600, dir_fd=own.folder), "w", encoding="utf-8", errors="surrogateescape"
+        os.open(BEGUN, NEW, 0o600, dir_fd=own.folder), "w", encoding="utf-8", errors="surrogateescape"
     ) as file:
         record = {"format": FORMAT, "inodes": _inodes(own, file.fileno()), "steps": [asdict(step) for step in steps]}
         json.dump(record, file)
@@ -270,6 +306,11 @@ def _read(own: Own) -> list[Step]:
         os.close(descriptor)
 
 
+def _head(inodes: list[int]) -> bytes:
+    """How a journal begins."""
+    return json.dumps({"format": FORMAT, "inodes": inodes})[:-1].encode()
+
+
 def _step(kind: Kind, source: dict[str, str | bool], target: dict[str, str | bool], **more: int | str) -> Step:
     return Step(kind, Spot(**source), Spot(**target), **more)  # type: ignore[arg-type]  # as it was written here
 
@@ -296,7 +337,12 @@ def _at(own: Own, spot: Spot) -> Generator[tuple[int, str]]:
         yield own.work, spot.path
         return
     rest, name = split(spot.path)
-    folder = open_beneath(own.top, rest, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        folder = open_beneath(own.top, rest, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        if error.errno == errno.EXDEV:  # a link leads out: whatever is there, is not
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)) from None
+        raise
     try:
         yield folder, name
     finally:
