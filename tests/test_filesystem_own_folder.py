@@ -1,5 +1,6 @@
 """The folder `.sanctuary` may hold anything when it comes with a checkout or an archive: nothing is blocked or harmed."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -35,6 +36,42 @@ with changing(tree) as changes:
     changes.write("", b"NEW", changes.read("a/one"))
     changes.write("", b"NEW", changes.read("b/two"))
     sys.settrace(trace)
+"""
+
+SHORT = """
+import json, os, resource, shutil, sys
+from pathlib import Path
+from sanctuary_host.doors import PathError, Tree, changing
+from sanctuary_host.folders import Folder
+
+top = Path(sys.argv[1])
+tree = Tree(Folder("work", str(top), True))
+
+def change(room):
+    with changing(tree) as changes:
+        changes.write("", b"new", changes.read("b/two"))
+        changes.move("a", "c/d/e")
+        last = max(map(int, os.listdir("/proc/self/fd")))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (last + room, last + room))
+
+seen = []
+for room in range(20):
+    (top / "b/two").write_text("old")
+    child = os.fork()
+    if child == 0:
+        try:
+            change(room)
+        except PathError:
+            os._exit(1)
+        os._exit(0)
+    failed = bool(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    left = (top / ".sanctuary/journal.undoing").exists()
+    tree.settle()
+    seen.append([failed, left, (top / "a").exists(), (top / "c").exists(), (top / "b/two").read_text()])
+    if (top / "c/d/e").exists():
+        (top / "c/d/e").rename(top / "a")
+        shutil.rmtree(top / "c")
+print(json.dumps(seen))
 """
 
 
@@ -172,3 +209,13 @@ def test_a_change_that_was_killed_and_whose_folder_is_gone_blocks_nobody_and_los
     left = [path.read_text() for path in (*tmp_path.rglob("*"), *work.rglob("*")) if path.is_file()]
     assert {"old a/gone", "old a/one", "old b/two"} <= {*left}
     assert not (work / ".sanctuary/journal").exists()
+
+
+def test_a_change_that_failed_and_could_not_be_undone_at_once_is_undone_later_and_never_finished(work):
+    for name in ("a", "b"):
+        (work / name).mkdir()
+    done = subprocess.run([sys.executable, "-c", SHORT, work], capture_output=True, text=True, check=True)
+    seen = {tuple(one) for one in json.loads(done.stdout)}
+    assert {one for one in seen if one[2:] != ((True, False, "old") if one[0] else (False, True, "new"))} == set()
+    assert {one[0] for one in seen} == {True, False}
+    assert True in {one[1] for one in seen}

@@ -19,6 +19,8 @@ from sanctuary_host.doors.writing import copy, sync, write_over
 
 JOURNAL: Final = "journal"
 BEGUN: Final = "journal.begun"
+UNDOING: Final = "journal.undoing"
+"""What a journal is called once its change has failed: whoever is told so may not find it made later."""
 FORMAT: Final = 1
 LONGEST: Final = 16 << 20
 """Bytes of a journal; some 50,000 steps."""
@@ -180,6 +182,8 @@ def carry_out(own: Own, steps: Sequence[Step]) -> None:
             done.append(step)
             do(own, step)
     except BaseException:
+        with contextlib.suppress(OSError):  # there is none, of a single step
+            os.rename(JOURNAL, UNDOING, src_dir_fd=own.folder, dst_dir_fd=own.folder)
         _undo_all(own, done)  # if this fails too, the journal stays for who comes next
         _forget(own)
         raise
@@ -220,9 +224,13 @@ def _replace(own: Own, step: Step) -> None:
 
 def is_left(top: int) -> bool:
     """Whether a tree holds a journal that was written here: of a change that goes on now, or that was interrupted."""
+    return any(_is_left(top, name) for name in (JOURNAL, UNDOING))
+
+
+def _is_left(top: int, name: str) -> bool:
     with contextlib.ExitStack() as opened:
         try:
-            journal = open_beneath(top, f"{NAME}/{JOURNAL}", os.O_RDONLY | os.O_NOFOLLOW)
+            journal = open_beneath(top, f"{NAME}/{name}", os.O_RDONLY | os.O_NOFOLLOW)
             opened.callback(os.close, journal)
             folder = os.open(NAME, FLAGS, dir_fd=top)
             opened.callback(os.close, folder)
@@ -240,7 +248,9 @@ def recover(own: Own) -> None:
     Raises:
         StepError: it can be neither finished nor undone now.
     """
-    if steps := _read(own):
+    if steps := _read(own, UNDOING):
+        _undo_all(own, steps)
+    elif steps := _read(own, JOURNAL):
         try:
             for step in steps:
                 do(own, step)
@@ -286,10 +296,10 @@ def _write(own: Own, steps: Sequence[Step]) -> None:
     os.fsync(own.folder)
 
 
-def _read(own: Own) -> list[Step]:
+def _read(own: Own, name: str) -> list[Step]:
     """The steps of a journal; none where there is none, or one that was not written here, such as one in a checkout."""
     try:
-        descriptor = os.open(JOURNAL, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=own.folder)
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=own.folder)
     except OSError:
         return []
     try:
@@ -316,8 +326,9 @@ def _step(kind: Kind, source: dict[str, str | bool], target: dict[str, str | boo
 
 
 def _forget(own: Own) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        remove(own.folder, JOURNAL)
+    for name in (JOURNAL, UNDOING):
+        with contextlib.suppress(FileNotFoundError):
+            remove(own.folder, name)
 
 
 def _inodes(own: Own, journal: int) -> list[int]:
