@@ -16,7 +16,7 @@ from sanctuary_host.doors import journal
 from sanctuary_host.doors.beneath import split
 from sanctuary_host.doors.etags import HASHED, etag_of_content, etag_of_status
 from sanctuary_host.doors.journal import ChangedError, Spot, Step, StepError
-from sanctuary_host.doors.own import BEGUN, NAME, Own, owned
+from sanctuary_host.doors.own import BEGUN, NAME, ForeignError, Own, owned
 from sanctuary_host.doors.trees import PathError, Tree, check_name, shown
 from sanctuary_host.doors.writing import make, resemble
 
@@ -197,7 +197,9 @@ class Changes:
         if executable is not None:
             mode = mode | (mode & 0o444) >> 2 if executable else mode & ~0o111
         with self._tree.parent(over.path) as (beside, target):
-            if not os.access(target, os.W_OK, dir_fd=beside, effective_ids=os.access in os.supports_effective_ids):
+            real = os.access in os.supports_effective_ids
+            # Not of what a link leads to, which it may have become by now.
+            if not os.access(target, os.W_OK, dir_fd=beside, effective_ids=real, follow_symlinks=False):
                 raise self._tree.failure(over.path, PermissionError(errno.EACCES, ""))
             spot = self._spare(split(over.path)[0], os.fstat(beside))
             inode = self._make(spot, content, 0o600)
@@ -315,6 +317,8 @@ def _told(tree: Tree) -> Generator[None]:
                 f"{shown(error.path)} is on another file system; copy it there, and delete it here then"
             ) from None
         raise tree.failure(error.path, error.cause) from None
+    except ForeignError:
+        raise tree.foreign() from None
     except OSError as error:
         raise tree.failure(NAME, error) from None
 

@@ -12,16 +12,22 @@ from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
 from sanctuary_host.doors.beneath import open_beneath, split
-from sanctuary_host.doors.own import NAME, Own, owned
+from sanctuary_host.doors.own import FLAGS, NAME, NEW, WORK, Own, owned
 from sanctuary_host.doors.removing import remove
 from sanctuary_host.doors.renaming import exchange, rename
 from sanctuary_host.doors.writing import copy, sync, write_over
 
 JOURNAL: Final = "journal"
 BEGUN: Final = "journal.begun"
+UNDOING: Final = "journal.undoing"
+"""What a journal is called once its change has failed: whoever is told so may not find it made later."""
 FORMAT: Final = 1
 LONGEST: Final = 16 << 20
 """Bytes of a journal; some 50,000 steps."""
+SAVED: Final = "saved."
+"""Stands before the names of old contents that cannot be put back, since somebody has changed the place meanwhile."""
+GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+"""What the kernel says where a folder is not there any more."""
 
 Kind = Literal["rename", "exchange", "refill", "folder"]
 
@@ -144,8 +150,8 @@ def undo(own: Own, step: Step) -> None:
         with _at(own, step.source) as (folder, name), _at(own, step.target) as (to_folder, to_name):
             here, there = _inode(folder, name), _inode(to_folder, to_name)
             if there != step.inode:
-                return
-            if step.kind == "refill":
+                _save(own, step, there)
+            elif step.kind == "refill":
                 if _inode(own.work, step.kept):
                     write_over(own.work, step.kept, to_folder, to_name)
             elif step.kind == "exchange" and here == step.other:
@@ -154,6 +160,8 @@ def undo(own: Own, step: Step) -> None:
                 os.rename(step.kept, to_name, src_dir_fd=own.work, dst_dir_fd=to_folder)
             elif step.kind == "rename" and not here:
                 rename(to_folder, to_name, folder, name)
+            else:
+                _save(own, step, there)
 
 
 def carry_out(own: Own, steps: Sequence[Step]) -> None:
@@ -174,11 +182,36 @@ def carry_out(own: Own, steps: Sequence[Step]) -> None:
             done.append(step)
             do(own, step)
     except BaseException:
-        for step in reversed(done):
-            undo(own, step)  # if this fails too, the journal stays for who comes next
+        with contextlib.suppress(OSError):  # there is none, of a single step
+            os.rename(JOURNAL, UNDOING, src_dir_fd=own.folder, dst_dir_fd=own.folder)
+        _undo_all(own, done)  # if this fails too, the journal stays for who comes next
         _forget(own)
         raise
     _forget(own)
+
+
+def _undo_all(own: Own, steps: Sequence[Step]) -> None:
+    """Undo steps; in a folder that somebody has taken away there is nothing to undo, and nothing to wait for."""
+    for step in reversed(steps):
+        try:
+            undo(own, step)
+        except StepError as error:
+            if error.cause.errno not in GONE:
+                raise
+            with _told(step):
+                _save(own, step)
+
+
+def _save(own: Own, step: Step, there: int = 0) -> None:
+    """Keep old contents that are in work and cannot be put back, for else they would be cleared away."""
+    names = [step.kept] if there != step.other or step.kind == "refill" else []
+    names += [
+        spot.path for spot, inode in ((step.source, step.other), (step.target, step.inode))
+        if spot.work and inode and _inode(own.work, spot.path) == inode
+    ]  # fmt: skip
+    for name in filter(None, names):
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(name, f"{SAVED}{name}", src_dir_fd=own.work, dst_dir_fd=own.folder)
 
 
 def _replace(own: Own, step: Step) -> None:
@@ -190,17 +223,33 @@ def _replace(own: Own, step: Step) -> None:
 
 
 def is_left(top: int) -> bool:
-    """Whether a tree holds a journal: of a change that goes on now, or that was interrupted."""
+    """Whether a tree holds a journal that was written here: of a change that goes on now, or that was interrupted."""
     try:
-        os.close(open_beneath(top, f"{NAME}/{JOURNAL}", os.O_PATH | os.O_NOFOLLOW))
+        folder = os.open(NAME, FLAGS, dir_fd=top)
     except OSError:
         return False
-    return True
+    try:
+        return any(_inode(folder, name) and _is_left(top, folder, name) for name in (JOURNAL, UNDOING))
+    finally:
+        os.close(folder)
+
+
+def _is_left(top: int, folder: int, name: str) -> bool:
+    with contextlib.ExitStack() as opened:
+        try:
+            journal = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+            opened.callback(os.close, journal)
+            work = os.open(WORK, FLAGS, dir_fd=folder)
+            opened.callback(os.close, work)
+            head = _head(_inodes(Own(top, folder, work), journal))
+            return os.pread(journal, len(head), 0) == head
+        except OSError:
+            return False
 
 
 def is_kept(own: Own) -> bool:
-    """The same of one's own."""
-    return bool(_inode(own.folder, JOURNAL))
+    """Whether there is anything that looks like a journal."""
+    return any(_inode(own.folder, name) for name in (JOURNAL, UNDOING))
 
 
 def recover(own: Own) -> None:
@@ -210,13 +259,14 @@ def recover(own: Own) -> None:
         StepError: it can be neither finished nor undone now.
     """
     if is_kept(own):
-        steps = _read(own)
-        try:
-            for step in steps:
-                do(own, step)
-        except (ChangedError, StepError):
-            for step in reversed(steps):
-                undo(own, step)
+        if steps := _read(own, UNDOING):
+            _undo_all(own, steps)
+        elif steps := _read(own, JOURNAL):
+            try:
+                for step in steps:
+                    do(own, step)
+            except (ChangedError, StepError):
+                _undo_all(own, steps)
         _forget(own)
     own.clear()
 
@@ -244,9 +294,10 @@ def _write(own: Own, steps: Sequence[Step]) -> None:
         if step.kind in {"exchange", "refill"} or (step.kind == "rename" and not step.target.work and step.source.work):
             with _told(step), _at(own, step.source) as (folder, name):
                 sync(folder, name)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with contextlib.suppress(FileNotFoundError):
+        remove(own.folder, BEGUN)  # never written over: it may be another name of something else
     with os.fdopen(
-        os.open(BEGUN, flags, 0o600, dir_fd=own.folder), "w", encoding="utf-8", errors="surrogateescape"
+        os.open(BEGUN, NEW, 0o600, dir_fd=own.folder), "w", encoding="utf-8", errors="surrogateescape"
     ) as file:
         record = {"format": FORMAT, "inodes": _inodes(own, file.fileno()), "steps": [asdict(step) for step in steps]}
         json.dump(record, file)
@@ -256,10 +307,10 @@ def _write(own: Own, steps: Sequence[Step]) -> None:
     os.fsync(own.folder)
 
 
-def _read(own: Own) -> list[Step]:
+def _read(own: Own, name: str) -> list[Step]:
     """The steps of a journal; none where there is none, or one that was not written here, such as one in a checkout."""
     try:
-        descriptor = os.open(JOURNAL, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=own.folder)
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=own.folder)
     except OSError:
         return []
     try:
@@ -276,13 +327,19 @@ def _read(own: Own) -> list[Step]:
         os.close(descriptor)
 
 
+def _head(inodes: list[int]) -> bytes:
+    """How a journal begins."""
+    return json.dumps({"format": FORMAT, "inodes": inodes})[:-1].encode()
+
+
 def _step(kind: Kind, source: dict[str, str | bool], target: dict[str, str | bool], **more: int | str) -> Step:
     return Step(kind, Spot(**source), Spot(**target), **more)  # type: ignore[arg-type]  # as it was written here
 
 
 def _forget(own: Own) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        remove(own.folder, JOURNAL)
+    for name in (JOURNAL, UNDOING):
+        with contextlib.suppress(FileNotFoundError):
+            remove(own.folder, name)
 
 
 def _inodes(own: Own, journal: int) -> list[int]:
@@ -302,7 +359,12 @@ def _at(own: Own, spot: Spot) -> Generator[tuple[int, str]]:
         yield own.work, spot.path
         return
     rest, name = split(spot.path)
-    folder = open_beneath(own.top, rest, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        folder = open_beneath(own.top, rest, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        if error.errno == errno.EXDEV:  # a link leads out: whatever is there, is not
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)) from None
+        raise
     try:
         yield folder, name
     finally:

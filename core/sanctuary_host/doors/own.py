@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
+import stat
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +26,14 @@ IGNORED: Final = b"*\n"
 """For git, in `.gitignore`: nothing here is anybody's work."""
 NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+LONGEST: Final = 16 << 20
+"""Bytes of those paths that are read."""
+NOT_MADE_HERE: Final = frozenset({errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO})
+"""What the kernel says where a file stands for a folder, a link for either, or a folder for a file."""
+
+
+class ForeignError(OSError):
+    """What stands in the folder's place, or in it, is none that was made here for this user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +65,24 @@ class Own:
             with contextlib.suppress(OSError):  # what cannot be removed is in nobody's way
                 remove(self.work, name)
         try:
-            descriptor = os.open(ELSEWHERE, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.folder)
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            descriptor = os.open(ELSEWHERE, flags, dir_fd=self.folder)
         except FileNotFoundError:
             return
-        with os.fdopen(descriptor, "rb") as file:
-            paths = [os.fsdecode(path) for path in file.read().split(b"\0") if path]
-        for path in paths:
+        except OSError:  # a link, which was not made here
+            os.unlink(ELSEWHERE, dir_fd=self.folder)
+            return
+        try:
+            is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+            content = os.pread(descriptor, LONGEST, 0) if is_file else b""
+        finally:
+            os.close(descriptor)
+        for path in [os.fsdecode(path) for path in content.split(b"\0") if path]:
             rest, name = split(path)
             if name.startswith(BEGUN):
                 with contextlib.suppress(OSError), _opened(self.top, rest) as folder:
                     remove(folder, name)
-        os.unlink(ELSEWHERE, dir_fd=self.folder)
+        remove(self.folder, ELSEWHERE)
 
 
 @contextmanager
@@ -76,17 +93,28 @@ def owned(top: int) -> Generator[Own]:
         top: a descriptor of the tree, whose folder is made if it is not there.
 
     Raises:
-        OSError: it cannot be made, or is somebody else's.
+        ForeignError: it is somebody else's, or no such folder.
+        OSError: it cannot be made.
     """
     with contextlib.ExitStack() as open_ones:
-        folder = _folder(top)
-        open_ones.callback(os.close, folder)
-        lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
-        open_ones.callback(os.close, lock)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        work = _made(folder, WORK)
-        open_ones.callback(os.close, work)
-        yield Own(top, folder, work)
+        try:
+            own = _locked(top, open_ones)
+        except OSError as error:
+            if error.errno in NOT_MADE_HERE:
+                raise ForeignError(error.errno, os.strerror(error.errno)) from None
+            raise
+        yield own
+
+
+def _locked(top: int, open_ones: contextlib.ExitStack) -> Own:
+    folder = _folder(top)
+    open_ones.callback(os.close, folder)
+    lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    open_ones.callback(os.close, lock)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    work = _made(folder, WORK)
+    open_ones.callback(os.close, work)
+    return Own(top, folder, work)
 
 
 def _folder(top: int) -> int:
@@ -101,7 +129,7 @@ def _folder(top: int) -> int:
             file.write(IGNORED)
     if os.fstat(folder).st_uid != os.geteuid():
         os.close(folder)
-        raise PermissionError(f"{NAME} is not this user's")
+        raise ForeignError(errno.EPERM, os.strerror(errno.EPERM))
     return folder
 
 

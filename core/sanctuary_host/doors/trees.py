@@ -14,7 +14,7 @@ from typing import Final
 from sanctuary_host.calling import need_worker
 from sanctuary_host.doors import journal
 from sanctuary_host.doors.beneath import LINKS, LONGEST, open_beneath, split
-from sanctuary_host.doors.own import NAME
+from sanctuary_host.doors.own import NAME, ForeignError
 from sanctuary_host.folders import Folder
 from sanctuary_host.tools import ToolError
 
@@ -176,6 +176,8 @@ class Tree:
         need_worker()
         try:
             journal.settle(self.top)
+        except ForeignError:
+            raise self.foreign() from None
         except OSError as error:
             raise self.failure(NAME, error) from None
         except journal.StepError as error:
@@ -209,6 +211,13 @@ class Tree:
             return open_beneath(self._descriptor, path, flags)
         except OSError as error:
             raise self.failure(path, error) from None
+
+    def foreign(self) -> PathError:
+        """What is said where our own folder is none of ours."""
+        return PathError(
+            f"{NAME} in {self.name} was not made by this server and its user, and so nothing can be changed;"
+            " look into it, move it away, and try again"
+        )
 
     def failure(self, path: str, error: OSError) -> PathError:
         """What a failed operation on a path means."""
