@@ -39,4 +39,7 @@ def _open(folder: Folder) -> Tree:
         return Tree(folder)
     except OSError as error:
         why = (error.strerror or "it failed").lower()
-        raise SettingsError(f"{SETTING} names {folder.path}, which cannot be opened: {why}") from None
+        raise SettingsError(
+            f"{SETTING} names {folder.path}, which cannot be opened: {why}; name a folder that is there and that the "
+            "server's user may open, as /path or /path:rw"
+        ) from None
