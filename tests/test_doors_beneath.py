@@ -148,7 +148,8 @@ def test_what_is_outside_and_what_is_not_there_is_told_in_one_sentence(top: Path
     for attempt in (tree.file, tree.folder):
         with pytest.raises(PathError) as caught, attempt(path):
             pass
-        assert str(caught.value) == f"there is no {path} in work"
+        remedy = "; paths start at its top, which is ., and not with / or ~" if path.startswith("/") else ""
+        assert str(caught.value) == f"there is no {path} in work{remedy}"
     tree.close()
 
 

@@ -345,7 +345,10 @@ async def test_everything_that_is_outside_or_no_file_is_refused_and_nothing_hang
             assert reply.is_error == (path != "in")
             if path == "in":
                 continue
-            expected = f"{path} is {kinds[path]}, not a file" if path in kinds else f"there is no {path} in work"
+            remedy = "; paths start at its top, which is ., and not with / or ~" if path[0] in "/~" else ""
+            expected = (
+                f"there is no {path} in work{remedy}" if path not in kinds else f"{path} is {kinds[path]}, not a file"
+            )
             assert {*said.values(), reply.content[0].text} == {expected}
         await client.call_tool("read_file", {"path": ["file", "none"]})
     records = [json.loads(line) for line in Path(environment["SANCTUARY_AUDIT"]).read_text().splitlines()]

@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 DISTRIBUTION: Final = "sanctuary-host"
 GROUP: Final = "sanctuary_host."
+LEFT_OUT: Final = " was left out: "
 CLOSED: Final = frozenset({"filesystem", "git"})
 """Clusters that only trusted distributions may join: their boundary is worth stealing into."""
 HOOKS: Final = tuple(name for name, member in vars(hookspecs).items() if hasattr(member, f"{hookspecs.PROJECT}_spec"))
@@ -164,7 +165,7 @@ def load(name: str, environment: Mapping[str, str] | None = None, trust: frozens
         plugin = Plugin(entry.name, distribution, distribution in trusted, hooks, host)
         if _isolated(cluster, entry, partial(_collect, cluster, plugin)) is not None:
             cluster.plugins.append(plugin)
-    cluster.faults += collisions(cluster.tools)
+    cluster.faults = [*_told_once(cluster.faults), *collisions(cluster.tools)]
     for fault in cluster.faults:
         logger.error(fault)
     return cluster
@@ -192,8 +193,20 @@ def _isolated(cluster: Cluster, entry: EntryPoint, step: Callable[[], P]) -> P |
     except BaseException as error:  # SystemExit and its like must not end the host either
         logger.debug("plugin %s could not be loaded", entry.name, exc_info=True)
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    cluster.faults.append(f"plugin {entry.name} (from {_distribution(entry)}) was left out: {reason}")
+    cluster.faults.append(f"plugin {entry.name} (from {_distribution(entry)}){LEFT_OUT}{reason}")
     return None
+
+
+def _told_once(faults: Sequence[str]) -> list[str]:
+    """Faults, where what several plugins were left out for, such as a setting that they all read, is one of them."""
+    alike: dict[str, list[str]] = {}
+    for fault in faults:
+        alike.setdefault(fault.partition(LEFT_OUT)[2] or fault, []).append(fault)
+    told: list[str] = []
+    for first, *others in alike.values():
+        names = ", ".join(fault.split()[1] for fault in others)
+        told.append(f"{first} (so were the plugins {names})" if names else first)
+    return told
 
 
 def _hooks_of(entry: EntryPoint) -> dict[str, Callable[..., Any]]:

@@ -118,6 +118,15 @@ class Changes:
         else:
             self._replace(over, content, executable=executable)
 
+    def folder(self, path: str) -> None:
+        """Make a folder, and those above it that are missing; one that is there stays as it is.
+
+        Raises:
+            PathError: it cannot be made.
+        """
+        self._refuse_own(path)
+        self._make_parents(f"{path.rstrip('/')}/-")
+
     def delete(self, path: str, over: Held) -> None:
         """Delete a file for good.
 
@@ -241,7 +250,9 @@ class Changes:
         with self._tree.folder(rest):  # else a file, or a link that leads out, is in the way
             pass
         for folder in reversed(missing):
-            check_name(split(folder)[1])
+            if (part := split(folder)[1]) == "..":
+                raise self._tree.failure(path, FileNotFoundError(errno.ENOENT, ""))
+            check_name(part)
             self._folders.add(folder)
             self._steps["folder"].append(Step("folder", Spot(folder), Spot(folder)))
         return rest

@@ -35,4 +35,7 @@ def _open(folder: Folder, setting: str) -> Tree:
         return Tree(folder)
     except OSError as error:
         why = (error.strerror or "it failed").lower()
-        raise SettingsError(f"{setting} names {folder.path}, which cannot be opened: {why}") from None
+        raise SettingsError(
+            f"{setting} names {folder.path}, which cannot be opened: {why}; name a folder that is there and that the "
+            "server's user may open, as /path or /path:rw"
+        ) from None

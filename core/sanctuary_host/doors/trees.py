@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import posixpath
+import re
 import stat
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ SHOWN: Final = 200
 """Characters of a path that an error repeats."""
 NOWHERE: Final = frozenset({errno.ENOENT, errno.EXDEV, errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.ENODEV})
 """What the kernel says of paths that lead nowhere, or out: told alike, for the difference would tell what is there."""
+DRIVE: Final = re.compile(r"[A-Za-z]:[\\/]")
 KINDS: Final = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISLNK, "a symbolic link"),
@@ -233,10 +235,20 @@ class Tree:
             case errno.EROFS:
                 why = f"{self.name} is read-only; nothing was changed"
             case number if number in NOWHERE:
-                why = f"there is no {shown(path)} in {self.name}"
+                why = f"there is no {shown(path)} in {self.name}{self._remedy(path)}"
             case number:
                 why = f"{shown(path)} cannot be used: {os.strerror(number or errno.EIO).lower()}"
         return PathError(why)
+
+    def _remedy(self, path: str) -> str:
+        """What to write instead of a path that leads nowhere, as far as its spelling alone tells."""
+        if path.startswith(("/", "~")) or DRIVE.match(path):
+            return "; paths start at its top, which is ., and not with / or ~"
+        if "\\" in path:
+            return "; write / between names, not \\"
+        if path.startswith(f"{self.name}/") or path == self.name:
+            return f"; paths start within {self.name}: leave it out, or write . for all of it"
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,12 +321,14 @@ def check_name(name: str) -> None:
     """Refuse a name for something new that nobody could read in a list.
 
     Raises:
-        PathError: it holds control characters and their like, or is none.
+        PathError: it holds control characters and their like, is none, or means something else to whoever writes it.
     """
     if name in {"", ".", ".."}:
         raise PathError("a path must end with the name of the new file or folder")
     if not name.isprintable():
         raise PathError(f"the name {shown(name)} holds characters that cannot be shown; choose another one")
+    if "\\" in name or name == "~":
+        raise PathError(f"a new file or folder is not named {shown(name)}; write / between names, and no ~ for a home")
 
 
 def kind_of(mode: int) -> str:

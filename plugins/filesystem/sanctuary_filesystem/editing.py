@@ -15,9 +15,24 @@ from sanctuary_filesystem.replacing import Edit, replaced
 from sanctuary_filesystem.roots import open_roots, told
 from sanctuary_filesystem.unified import diff_of
 from sanctuary_host import Host, Recorded, ToolError, Tools, hookimpl, tool
-from sanctuary_host.doors import HASHED, Changes, Held, PathError, Tree, Trees, changing, etag_of, etag_of_content
+from sanctuary_host.doors import (
+    HASHED,
+    Changes,
+    Held,
+    PathError,
+    Place,
+    Tree,
+    Trees,
+    changing,
+    etag_of,
+    etag_of_content,
+)
 
 BLOCK: Final = 1 << 20
+WIDE: Final = 16 << 20
+"""Bytes of a file in UTF-16 that is edited: of it there are more copies at a time than of others."""
+MANY: Final = 20 << 20
+"""Bytes of a file that takes several edits at once: one more copy."""
 NEW: Final = Form("utf-8", b"", "none")
 """How a file is written that was no text before, or not there."""
 
@@ -37,6 +52,8 @@ class Written:
 
     def __str__(self) -> str:
         """In a line, and the note."""
+        if not self.etag and self.path.endswith("/"):
+            return f"{self.path}: {self.note}"
         done = "created" if self.created else "replaced"
         return _lines(f"{done} {self.path}: {self.bytes:,} bytes, etag {self.etag}", self.note)
 
@@ -71,7 +88,7 @@ class Editing:
     @tool(open_world=False, timeout=30, memory=128)
     def write_file(
         self,
-        path: Path,
+        path: Annotated[str, Field(description="File; NAME/ makes an empty folder"), Recorded()],
         content: str,
         etag: Annotated[str, Field(description="Replace the file that read_file gave it for")] = "",
         *,
@@ -80,6 +97,8 @@ class Editing:
     ) -> Written:
         """Write a whole file and missing parent folders. To change parts use edit_file."""
         place = self.trees.place(path)
+        if path.endswith("/"):
+            return self._make_folder(place, content)
         with changing(place.tree) as changes:
             held = None
             if etag or (overwrite and changes.exists(place.path)):
@@ -97,6 +116,19 @@ class Editing:
         etag = _etag(place.tree, place.path, written, notes)
         return Written(told(self.trees, place), len(written), etag, held is None, "; ".join(notes))
 
+    def _make_folder(self, place: Place, content: str) -> Written:
+        name = told(self.trees, place)
+        if content:
+            raise ToolError(
+                f"{name} ends in /, and so names a folder, which holds no content; leave out the / at the end"
+            )
+        with changing(place.tree) as changes:
+            if is_there := changes.exists(place.path):
+                with place.tree.folder(place.path):  # else a file is in the way
+                    pass
+            changes.folder(place.path)
+        return Written(name, 0, "", not is_there, "the folder was there already" if is_there else "an empty folder")
+
     @tool(open_world=False, timeout=30, memory=128)
     def edit_file(
         self,
@@ -113,6 +145,7 @@ class Editing:
             form = form_of(held.content)
             if form is None:
                 raise ToolError(f"{told(self.trees, place)} is no text, and edit_file edits text only")
+            _check_size(len(held.content), form, len(edits), told(self.trees, place))
             result = replaced(held.content, form, edits)
             diff = diff_of(held.content, result.content, result.changes, form)
             is_same = result.content == held.content
@@ -137,6 +170,20 @@ def _read(changes: Changes, path: str, etag: str) -> Held:
     if etag and etag != held.etag:
         raise ToolError("the file was changed since that etag was made; read it again. Nothing was changed")
     return held
+
+
+def _check_size(size: int, form: Form, edits: int, name: str) -> None:
+    """Refuse what would take more than 64 MB beside the process.
+
+    Raises:
+        ToolError: it would.
+    """
+    if form.encoding.startswith("utf-16") and size > WIDE:
+        raise ToolError(
+            f"{name} is in {form.encoding} and has {size:,} bytes; of such files at most {WIDE:,} are edited"
+        )
+    if edits > 1 and size > MANY:
+        raise ToolError(f"{name} has {size:,} bytes; a file of more than {MANY:,} takes one edit in a call")
 
 
 def _bytes(content: str, form: Form) -> tuple[bytes, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -14,6 +15,9 @@ MARKS: Final[tuple[tuple[bytes, Encoding], ...]] = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+BLOCK: Final = 1 << 18
+"""Bytes that are decoded at once."""
+NO_END: Final = re.compile(rb"[^\r\n]+")
 LOOKED_AT: Final = 8192
 """Bytes at the start in which a NUL makes a file binary, as git and ripgrep have it."""
 
@@ -49,7 +53,7 @@ def form_of(content: bytes, *, whole: bool = True) -> Form | None:
         return None
     for mark, encoding in MARKS:
         if content.startswith(mark):
-            return Form(encoding, mark, _newline(content.removeprefix(mark), encoding, whole=whole))
+            return Form(encoding, mark, _newline(content, encoding, whole=whole))  # no copy; a mark ends no line
     if b"\0" in content[:LOOKED_AT]:
         return None
     encoding = "utf-8" if content.isascii() or _is_utf_8(content, whole=whole) else "latin-1"
@@ -66,7 +70,8 @@ def _is_utf_8(content: bytes, *, whole: bool) -> bool:
 
 def _newline(content: bytes, encoding: Encoding, *, whole: bool) -> Newline:
     if encoding.startswith("utf-16"):  # two bytes that look like a line end may be halves of two characters
-        content = content[: len(content) & ~1].decode(encoding, "replace").encode()
+        blocks = (content[at : at + BLOCK] for at in range(0, len(content) & ~1, BLOCK))
+        content = b"".join(NO_END.sub(b"", block.decode(encoding, "replace").encode()) for block in blocks)
     if not whole:
         content = content.removesuffix(b"\r")
     if b"\r" not in content:

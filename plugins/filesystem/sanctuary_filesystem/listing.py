@@ -76,6 +76,7 @@ class Listing:
             "" if contents.complete else "more than is ever listed",
             "size, changed (UTC), name" if details and number else "",
             f"{first:,}-{view.before + view.shown:,} of {number:,}" if view.position or view.before else "",
+            "some folders below are truncated, where … stands; list them by themselves" if view.is_cut else "",
             f'truncated, next cursor "{cursor_of(query, view.position)}"' if view.position else "",
             *self._others(top),
         ]

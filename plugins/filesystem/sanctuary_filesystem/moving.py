@@ -162,8 +162,10 @@ class Moving:
         if (there.st_dev, there.st_ino) == known:
             raise ToolError(f"{name} and {told(self.trees, start)} are the same; nothing was changed")
         if not overwrite:
-            inside = f"; to put it inside, write {name.rstrip('/')}/NAME" if stat.S_ISDIR(there.st_mode) else ""
-            raise ToolError(f"there is {kind_of(there.st_mode)} at {name} already{inside}, or set overwrite")
+            inside = f"to put it inside, write {name.rstrip('/')}/NAME, " if stat.S_ISDIR(there.st_mode) else ""
+            raise ToolError(
+                f"there is {kind_of(there.st_mode)} at {name} already; {inside}to replace that one set overwrite"
+            )
         if (there.st_dev, there.st_ino) in start.tree.around(start.path):
             raise ToolError(f"{name} holds {told(self.trees, start)}, and so cannot be replaced by it")
         return discard(end.tree, changes, end.path)

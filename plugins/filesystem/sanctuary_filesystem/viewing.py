@@ -35,6 +35,7 @@ class View:
         before: how many entries were on earlier pages.
         shown: how many are on this one.
         position: where the next page begins; `None` where there is none.
+        is_cut: whether a folder below is shown in part.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class View:
         self._order, self._details, self._ignores = order, details, ignores
         self.before = self.shown = 0
         self.position: Position | None = None
+        self.is_cut = False
 
     def lines(self, position: Position, *, limit: int, depth: int) -> list[str]:
         """A page.
@@ -79,6 +81,7 @@ class View:
                 inner = list(islice(self._inside(name, depth), limit + 1))
                 if len(inner) > limit:
                     inner[-1] = "  … more; list it by itself"
+                    self.is_cut = True
                 lines += inner
                 length += sum(map(len, inner))
             self.shown += 1
@@ -146,4 +149,5 @@ class View:
             else:
                 yield from self._beneath(f"{path}{name}/", levels - 1, f"{indent}  ", ignores)
         if len(first) < len(kinds):
+            self.is_cut = True
             yield f"{indent}… {len(kinds) - len(first):,} more"
