@@ -475,7 +475,10 @@ def test_names_that_lead_out_are_as_if_there_were_nothing(shop, names, form):
         "delete": "@@ -1 +0,0 @@\n-secret\n",
         "create": "@@ -0,0 +1 @@\n+x\n",
     }.get(form, "")
-    if form == "create" and names in {"nothing", "~/secret", "%2e%2e/outside/secret"}:  # names like others
+    if form == "create" and names == "~/secret":
+        assert "no ~ for a home" in shop.refuses(head + body)
+        return
+    if form == "create" and names in {"nothing", "%2e%2e/outside/secret"}:  # names like others
         shop.apply(head + body)
         return
     for strip in (-1, 0):

@@ -147,3 +147,12 @@ async def test_a_workspace_that_is_not_there_is_one_fault_with_its_remedy(
     assert fault.startswith("plugin code (from sanctuary-host) was left out: SANCTUARY_WORKSPACE names ")
     assert "name a folder that is there" in fault
     assert "so were the plugins editing, information, listing" in fault
+
+
+@pytest.mark.parametrize("mode", [":rx", ":w", ":RW", ":", ":rwx"])
+async def test_a_mode_that_is_none_is_refused_with_those_that_there_are(
+    work: Path, run: Callable[..., Any], mode: str
+) -> None:
+    ran = await run("check", "--json", CLUSTER="filesystem", SANCTUARY_WORKSPACE=f"{work}{mode}")
+    assert ran.status != 0
+    assert "SANCTUARY_WORKSPACE has a mode that is neither :ro nor :rw" in ran.out + ran.err

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Final
 
 from sanctuary_host.boundary import Boundary, Mount
 from sanctuary_host.settings import SettingsError
+
+NO_MODE: Final = re.compile(r":[rwxo]{0,3}$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ def _folder(mount: Mount, word: str) -> Folder:
         name, _, path = word.partition("=")
     if path.endswith((":ro", ":rw")):
         path, mode = path[:-3], path[-2:]
+    elif mount.kind == "bind" and NO_MODE.search(path):
+        raise SettingsError(f"{mount.setting} has a mode that is neither :ro nor :rw; end the path with one of them")
     if not path.startswith("/"):
         what = "be an absolute path, such as /srv/work"
         if mount.kind == "bind":
