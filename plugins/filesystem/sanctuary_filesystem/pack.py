@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from sanctuary_filesystem.ripgrep import PROGRAM
 from sanctuary_filesystem.roots import SETTING, UNSET
@@ -19,10 +18,4 @@ def declare_boundary() -> Boundary:
 @hookimpl
 async def check_ready(host: Host) -> Sequence[str]:
     """Tell what is missing."""
-    return [*([] if host.folders(SETTING) else [UNSET]), *_without_program()]
-
-
-def _without_program() -> Sequence[str]:
-    if Path(PROGRAM).is_file():
-        return []
-    return [f"{PROGRAM} is not there, so nothing can be searched; pip install 'sanctuary-host[filesystem]'"]
+    return [] if host.folders(SETTING) else [UNSET]

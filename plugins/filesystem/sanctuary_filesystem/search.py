@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from pathlib import Path as File
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
@@ -12,10 +13,11 @@ from pydantic import Field
 from sanctuary_filesystem.cursors import cursor_of, position_of
 from sanctuary_filesystem.globs import read_glob
 from sanctuary_filesystem.matches import Matches, Page
+from sanctuary_filesystem.ripgrep import PROGRAM
 from sanctuary_filesystem.roots import open_roots, told
 from sanctuary_filesystem.scans import LARGEST, Request, Scan, Start, Survey, names_of
 from sanctuary_filesystem.walking import clean
-from sanctuary_host import Host, Recorded, ToolError, Tools, hookimpl, tool
+from sanctuary_host import Host, Recorded, SettingsError, ToolError, Tools, hookimpl, tool
 from sanctuary_host.doors import Place, Tree, Trees, shown
 
 PATTERN: Final = 10_000
@@ -162,5 +164,7 @@ def _hints(request: Request, options: Sequence[Option]) -> Iterator[str]:
 
 @hookimpl
 def register_tools(host: Host) -> Tools:
-    """The tools of this plugin."""
+    """The tools of this plugin, if the program is there."""
+    if not File(PROGRAM).is_file():
+        raise SettingsError("the search program is not installed; pip install 'sanctuary-host[filesystem]'")
     return [Search(open_roots(host)).grep]
