@@ -83,6 +83,7 @@ class Reading:
 
     def _read_together(self, paths: list[str], window: Window, room: int) -> str:
         """Several files as they are at one time: before a change of several files, or after it."""
+        text = ""
         for _ in range(TRIES):
             before = [tree.moment() for tree in self._trees]
             text = self._read_all(paths, window, room)
