@@ -166,3 +166,42 @@ def test_nothing_outside_is_read_changed_or_named_by(name, tmp_path, outside):
     inside = [path for path in work.rglob("*") if path.is_file() and not path.is_symlink()]
     assert [path for path in inside if b"hidden" in path.read_bytes()] == []
     assert len(inside) > 1
+
+
+PATCHER = """
+import sys
+from sanctuary_host.doors import Tree, changing
+from sanctuary_host.folders import Folder
+tree = Tree(Folder("work", sys.argv[1], True))
+print("ready", flush=True)
+turn = 0
+while True:
+    turn += 1
+    with changing(tree) as changes:
+        for number in range(20):
+            changes.write("", f"version {turn}\\n".encode(), changes.read(f"f{number}"))
+"""
+
+
+@pytest.mark.parametrize("mode", ["rw", "ro"])
+def test_several_files_are_read_as_they_were_before_a_change_of_several_or_after_it(tmp_path, mode):
+    names = [f"f{number}" for number in range(20)]
+    for name in names:
+        (tmp_path / name).write_text("version 0\n")
+    boundary = Boundary(mounts=(Mount("SANCTUARY_WORKSPACE", "rw"),))
+    host = Host("filesystem", {"SANCTUARY_WORKSPACE": f"{tmp_path}:{mode}"}, boundary)
+    reading = Reading(open_roots(host))
+    seen = set()
+    with subprocess.Popen([sys.executable, "-c", PATCHER, tmp_path], stdout=subprocess.PIPE) as patcher:
+        try:
+            assert patcher.stdout.readline() == b"ready\n"
+            while len(seen) < 30:
+                answer = reading.read_file(names)
+                versions = re.findall(r"version (\d+)", answer)
+                assert len(versions) == len(names)
+                assert len({*versions}) == 1 or "; several files were changed while they were read]" in answer
+                seen.update(versions)
+        finally:
+            patcher.kill()
+    for ending in host.endings:
+        ending()

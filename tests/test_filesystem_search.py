@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sanctuary_filesystem.cursors import cursor_of, position_of
 from sanctuary_filesystem.search import Search
 from sanctuary_host import ToolError
 from sanctuary_host.doors import Tree, Trees
@@ -108,6 +109,13 @@ def test_a_cursor_of_another_query_or_of_nobody_is_refused(grep, inside):
         with pytest.raises(ToolError, match="cursor belongs to another query"):
             grep(pattern, limit=1, cursor=wrong)
     assert "2: x y" in grep("x", limit=3, cursor=cursor)
+
+
+@pytest.mark.parametrize("position", [None, 5, "abc", {"a": 1}, [[], []], [True], [1.5, "a"], [None]])
+def test_a_cursor_that_somebody_made_who_knows_how_is_refused_unless_it_is_a_position(position):
+    assert position_of(("grep",), cursor_of(("grep",), ["a", 5])) == ["a", 5]
+    with pytest.raises(ToolError, match="this cursor belongs to another query, or is none"):
+        position_of(("grep",), cursor_of(("grep",), position))
 
 
 def test_globs_and_types_narrow_and_never_widen(grep, inside):

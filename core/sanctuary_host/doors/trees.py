@@ -188,6 +188,15 @@ class Tree:
                 f" {os.strerror(error.cause.errno or errno.EIO).lower()}. Put that right, and try again"
             ) from None
 
+    def moment(self) -> int | None:
+        """A number that stays the same while no change of several files is made; `None` while one is."""
+        if journal.is_left(self.top):
+            return None
+        try:
+            return os.stat(NAME, dir_fd=self.top, follow_symlinks=False).st_mtime_ns
+        except OSError:
+            return 0
+
     def real(self, path: str) -> str:
         """The path of the file itself where the last part of `path` is a link, and one that leads somewhere within.
 

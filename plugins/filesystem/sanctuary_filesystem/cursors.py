@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 
 from sanctuary_host import ToolError
 
@@ -34,13 +34,25 @@ def position_of(query: Sequence[object], cursor: str) -> list[str | int]:
     except ValueError:
         content = b""
     digest, payload = content[:LENGTH], content[LENGTH:]
-    if not payload or digest != _digest(query, payload):
+    position = _read(payload) if digest == _digest(query, payload) else None
+    if position is None:
         raise ToolError(
             "this cursor belongs to another query, or is none; repeat all other arguments with it, "
             "or leave it out to begin anew"
         )
-    position: list[str | int] = json.loads(payload)
     return position
+
+
+def _read(payload: bytes) -> list[str | int] | None:
+    """What `cursor_of` wrote; `None` where somebody else did."""
+    try:
+        position = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
+    if type(position) is not list:
+        return None
+    parts = cast("list[object]", position)
+    return cast("list[str | int]", parts) if all(type(part) in {str, int} for part in parts) else None
 
 
 def _digest(query: Sequence[object], payload: bytes) -> bytes:

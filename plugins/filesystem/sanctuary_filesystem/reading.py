@@ -27,6 +27,8 @@ LEAST: Final = 200
 """Bytes below which there is no room for another file."""
 NO_ROOM: Final = "there is no room left; read it in another call"
 FILES: Final = 50
+TRIES: Final = 10
+"""Times that several files are read until nobody changes several meanwhile."""
 PATIENCE: Final = 8.0
 """Seconds in which lines are looked for and counted."""
 PLAIN: Final = re.compile(r"[^;\[\]\"]*")
@@ -77,7 +79,19 @@ class Reading:
         window = Window(start, count, cursor, numbers)
         if isinstance(path, str):
             return self._read(path, window, room)[0]
-        return self._read_all(paths, window, room)
+        return self._read_together(paths, window, room)
+
+    def _read_together(self, paths: list[str], window: Window, room: int) -> str:
+        """Several files as they are at one time: before a change of several files, or after it."""
+        text = ""
+        for _ in range(TRIES):
+            before = [tree.moment() for tree in self._trees]
+            text = self._read_all(paths, window, room)
+            if None not in before and before == [tree.moment() for tree in self._trees]:
+                return text
+            need_worker()
+        head, _, rest = text.partition("]")
+        return f"{head}; several files were changed while they were read]{rest}"
 
     def _read_all(self, paths: list[str], window: Window, room: int) -> str:
         """Several files, each with an even share of the room and of what others leave of theirs."""
