@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from pathlib import Path as File
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
@@ -165,6 +165,6 @@ def _hints(request: Request, options: Sequence[Option]) -> Iterator[str]:
 @hookimpl
 def register_tools(host: Host) -> Tools:
     """The tools of this plugin, if the program is there."""
-    if not File(PROGRAM).is_file():
+    if not Path(PROGRAM).is_file():
         raise SettingsError("the search program is not installed; pip install 'sanctuary-host[filesystem]'")
     return [Search(open_roots(host)).grep]
