@@ -77,7 +77,7 @@ class Code:
         query = _query(action, name, pattern)
         place = self._trees.place(path)
         asked = [action, told(self._trees, place), query, language, glob]
-        position = position_of(asked, cursor)
+        position = position_of(asked, cursor, (str, str, int))
         with apart(work) as process:
             survey = Survey(
                 *(place, named(language) if language else None, glob, process),

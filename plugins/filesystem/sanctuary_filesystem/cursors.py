@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from typing import Final, cast
 
@@ -21,8 +22,13 @@ def cursor_of(query: Sequence[object], position: Position) -> str:
     return base64.urlsafe_b64encode(_digest(query, payload) + payload).decode().rstrip("=")
 
 
-def position_of(query: Sequence[object], cursor: str) -> list[str | int]:
-    """The position, of the form that `cursor_of` was given for such a query; empty where there is no cursor.
+def position_of(query: Sequence[object], cursor: str, form: tuple[type, ...]) -> list[str | int]:
+    """The position that `cursor_of` was given for such a query; empty where there is no cursor.
+
+    Args:
+        query: all other arguments.
+        cursor: as the caller gave it.
+        form: the types of a position's parts.
 
     Raises:
         ToolError: the cursor is none, or belongs to another query.
@@ -35,7 +41,7 @@ def position_of(query: Sequence[object], cursor: str) -> list[str | int]:
         content = b""
     digest, payload = content[:LENGTH], content[LENGTH:]
     position = _read(payload) if digest == _digest(query, payload) else None
-    if position is None:
+    if position is None or tuple(map(type, position)) != form:
         raise ToolError(
             "this cursor belongs to another query, or is none; repeat all other arguments with it, "
             "or leave it out to begin anew"
@@ -52,7 +58,15 @@ def _read(payload: bytes) -> list[str | int] | None:
     if type(position) is not list:
         return None
     parts = cast("list[object]", position)
-    return cast("list[str | int]", parts) if all(type(part) in {str, int} for part in parts) else None
+    return cast("list[str | int]", parts) if all(map(_is_part, parts)) else None
+
+
+def _is_part(part: object) -> bool:
+    """Whether it is a number, or what a name can be."""
+    try:
+        return type(part) is int or (type(part) is str and bool(os.fsencode(part) + b"."))
+    except UnicodeEncodeError:
+        return False
 
 
 def _digest(query: Sequence[object], payload: bytes) -> bytes:

@@ -58,7 +58,7 @@ class Listing:
         place = self._trees.place(path)
         top = clean(place.path)
         query = ("list_dir", place.tree.name, top, depth, sort)
-        position = position_of(query, cursor)
+        position = position_of(query, cursor, (int, str))
         if depth > 1:
             need_worker()
         details = sort != "name"
@@ -104,7 +104,7 @@ class Listing:
         top = clean(place.path)
         filters = (pattern, kind, changed, size, sort, hidden, ignored)
         asked = ("find_files", place.tree.name, top, *filters)
-        position = position_of(asked, cursor)
+        position = position_of(asked, cursor, (str, str) if sort == "name" else (int, str))
         glob = read_glob(pattern)
         query = Query(glob, kind, read_range(changed, read_moment), read_range(size, read_size), sort)
         with _folder(place):  # what is wrong with it is told as such

@@ -71,7 +71,7 @@ class Search:
             binary="binary" in options,
         )
         query = ("grep", place.tree.name, top, mode, pattern, globs, types, sorted({*options}))
-        start = Start.at(position_of(query, cursor))
+        start = Start.at(position_of(query, cursor, (str, int)))
         scan = Scan(place.tree, top, request, counted=mode != "files")
         survey = _survey(place.tree, top, scan, start, limit + 1)
         matches = Matches(scan, survey, start, lambda one: told(self._trees, Place(place.tree, one)))
