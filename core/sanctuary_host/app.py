@@ -124,7 +124,7 @@ async def _calls(
         room = cluster.plugins[0].distribution if cluster.plugins else ""
         asking = asyncio.create_task(witness.ask(pool, room, MEMORY))
         with Watch() as watch:
-            calls = Calls(cluster, pool, audit=audit, watch=watch)
+            calls = Calls(cluster, pool, audit=audit, watch=watch, alone=session == "stdio")
             try:
                 yield calls
             finally:

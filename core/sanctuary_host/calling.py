@@ -43,6 +43,8 @@ class WorkerNeededError(BaseException):
 voice: ContextVar[Voice | None] = ContextVar("voice", default=None)
 inline: ContextVar[bool] = ContextVar("inline", default=False)
 """Whether the call that runs here holds the event loop, and a worker could take it over."""
+alone: ContextVar[bool] = ContextVar("alone", default=False)
+"""Whether nobody but the caller waits for the event loop."""
 protocol: ContextVar[Any] = ContextVar("protocol", default=None)
 
 
@@ -76,15 +78,19 @@ def log(level: LogLevel, data: Any) -> None:
         speaker.log(checked_level(level), data)
 
 
-def need_worker() -> None:
+def need_worker(*, unless_alone: bool = False) -> None:
     """Leave the event loop: a call whose work turns out to be more than small begins anew in a worker process.
 
     For tools with `runs="inline"`, before they have changed anything. In a worker nothing happens.
 
+    Args:
+        unless_alone: whether to stay where one client only is served, over standard input and output: for what is
+            small, but may have to wait for a disk.
+
     Raises:
         WorkerNeededError: the tool runs on the event loop; let it pass.
     """
-    if inline.get():
+    if inline.get() and not (unless_alone and alone.get()):
         raise WorkerNeededError
 
 

@@ -57,6 +57,7 @@ class Calls:
         audit: where they are recorded, as the cluster's boundary declares.
         watch: interrupts what holds the loop; without it that is measured only.
         clock: seconds, for the pauses of tools that keep failing.
+        alone: whether one client only is served.
 
     Raises:
         ValueError: the boundary declares an audit trail, and there is none.
@@ -71,6 +72,7 @@ class Calls:
         audit: Audit | None = None,
         watch: Watch | None = None,
         clock: Clock = time.monotonic,
+        alone: bool = False,
     ) -> None:
         if cluster.boundary.audit and audit is None:
             raise ValueError(f"cluster {cluster.name} declares an audit trail; without one no tool of it is run")
@@ -79,7 +81,7 @@ class Calls:
         self.metrics = metrics or Metrics(cluster.name, cluster.version, get_args(Ending))
         self._pool = pool
         self._jobs = jobs_of(cluster)
-        self._places = Places(pool, watch or Watch())
+        self._places = Places(pool, watch or Watch(), alone=alone)
         workers = pool.lanes.size if pool is not None else 1
         self._records = {key: Record.of(job, workers, clock) for key, job in self._jobs.items()}
         self._ids = itertools.count(1)

@@ -25,10 +25,12 @@ class Places:
     Args:
         pool: the workers; `None` where nothing needs them.
         watch: interrupts what holds the loop.
+        alone: whether one client only is served.
     """
 
-    def __init__(self, pool: Pool | None, watch: Watch) -> None:
+    def __init__(self, pool: Pool | None, watch: Watch, *, alone: bool = False) -> None:
         self._pool = pool
+        self._alone = alone
         self._watch = watch
         self._tasks = Tasks(watch)
         self._lanes = Lanes(sys.maxsize)
@@ -46,11 +48,12 @@ class Places:
             WorkerNeededError: the tool asks for a worker.
         """
         passage.begin()
-        token = calling.inline.set(self._pool is not None)
+        tokens = calling.inline.set(self._pool is not None), calling.alone.set(self._alone)
         try:
             return self._watch.run(record.conduct, perform, record.job, arguments)
         finally:
-            calling.inline.reset(token)
+            calling.inline.reset(tokens[0])
+            calling.alone.reset(tokens[1])
 
     async def on_loop(
         self, record: Record, passage: Passage, arguments: Mapping[str, Any], voice: Voice | None, protocol: Any

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from sanctuary_host.calling import need_worker
 from sanctuary_host.doors import journal
 from sanctuary_host.doors.beneath import split
 from sanctuary_host.doors.etags import HASHED, etag_of_content, etag_of_status
@@ -24,6 +25,8 @@ LIMIT: Final = 32 << 20
 """Bytes of a file that is read to be changed."""
 DEPTH: Final = 500
 """Folders that one path may lead through, so that other programs can still walk where we have been."""
+SMALL: Final = 1 << 18
+"""Bytes of a file that may be read where others wait."""
 MODEL: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 ORDER: Final = ("delete", "folder", "move", "replace", "create")
 
@@ -59,6 +62,7 @@ class Changes:
 
     Attributes:
         staging: a descriptor of an empty folder on the tree's file system, for what is built before it is put in place.
+        is_clean: whether they are made, and nothing is left that was needed for it.
     """
 
     def __init__(self, tree: Tree, own: Own) -> None:
@@ -70,6 +74,7 @@ class Changes:
         self._token = os.urandom(6).hex()  # so that no name is one of what an earlier process left
         self._number = 0
         self.staging = own.work
+        self.is_clean = False
 
     def read(self, path: str) -> Held:
         """Read a file that is to be changed.
@@ -82,10 +87,11 @@ class Changes:
             raise self._tree.failure(named, FileNotFoundError(errno.ENOENT, ""))
         with self._tree.file(path) as descriptor:
             status = os.fstat(descriptor)
+            if status.st_size > SMALL:
+                need_worker()
             if status.st_size > LIMIT:
                 raise PathError(f"{shown(path)} has {status.st_size:,} bytes; at most {LIMIT:,} can be changed")
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
-                content = file.read(LIMIT + 1)
+            content = _all(descriptor, status.st_size)
             after = os.fstat(descriptor)
         if _version(after) != _version(status) or len(content) != status.st_size:
             raise PathError(f"{shown(path)} is being written by somebody else; try again")
@@ -188,6 +194,8 @@ class Changes:
                 raise ChangedError(held.path)
         if steps := [step for kind in ORDER for step in self._steps[kind]]:
             journal.carry_out(self._own, steps)
+            # The one file that was staged is in its place.
+            self.is_clean = len(steps) == 1 and steps[0].kind == "exchange" and steps[0].source.work
 
     def _create(self, path: str, content: bytes, *, executable: bool) -> None:
         self._refuse_own(path)
@@ -297,7 +305,7 @@ def changing(tree: Tree) -> Generator[Changes]:
             yield changes
             changes.carry_out()
         finally:
-            if not journal.is_kept(own):
+            if not changes.is_clean and not journal.is_kept(own):
                 with contextlib.suppress(OSError):  # whoever comes next clears up
                     own.clear()
 
@@ -332,6 +340,14 @@ def _told(tree: Tree) -> Generator[None]:
         raise tree.foreign() from None
     except OSError as error:
         raise tree.failure(NAME, error) from None
+
+
+def _all(descriptor: int, size: int) -> bytes:
+    """What is in a file of that size, and a byte more where it has grown."""
+    content = os.pread(descriptor, size + 1, 0)
+    while len(content) < size and (more := os.pread(descriptor, size + 1 - len(content), len(content))):
+        content += more
+    return content
 
 
 def _there_is(path: str) -> PathError:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
+from sanctuary_host.calling import need_worker
 from sanctuary_host.doors.beneath import open_beneath, split
 from sanctuary_host.doors.own import FLAGS, NAME, NEW, WORK, Own, owned
 from sanctuary_host.doors.removing import remove
@@ -259,6 +260,7 @@ def recover(own: Own) -> None:
         StepError: it can be neither finished nor undone now.
     """
     if is_kept(own):
+        need_worker()
         if steps := _read(own, UNDOING):
             _undo_all(own, steps)
         elif steps := _read(own, JOURNAL):

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from sanctuary_host.calling import need_worker
 from sanctuary_host.doors.beneath import open_beneath, split
 from sanctuary_host.doors.removing import remove
 
@@ -111,7 +112,11 @@ def _locked(top: int, open_ones: contextlib.ExitStack) -> Own:
     open_ones.callback(os.close, folder)
     lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
     open_ones.callback(os.close, lock)
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        need_worker()  # nobody knows how long it takes
+        fcntl.flock(lock, fcntl.LOCK_EX)
     work = _made(folder, WORK)
     open_ones.callback(os.close, work)
     return Own(top, folder, work)

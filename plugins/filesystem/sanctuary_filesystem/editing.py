@@ -14,7 +14,7 @@ from sanctuary_filesystem.forms import Form, form_of
 from sanctuary_filesystem.replacing import Edit, replaced
 from sanctuary_filesystem.roots import open_roots, told
 from sanctuary_filesystem.unified import diff_of
-from sanctuary_host import Host, Recorded, ToolError, Tools, hookimpl, tool
+from sanctuary_host import Host, Recorded, ToolError, Tools, hookimpl, need_worker, tool
 from sanctuary_host.doors import (
     HASHED,
     Changes,
@@ -85,7 +85,7 @@ class Editing:
     def __init__(self, trees: Trees) -> None:
         self.trees = trees
 
-    @tool(open_world=False, timeout=30, memory=128)
+    @tool(open_world=False, timeout=30, memory=128, runs="inline")
     def write_file(
         self,
         path: Annotated[str, Field(description="File; NAME/ makes an empty folder"), Recorded()],
@@ -96,6 +96,7 @@ class Editing:
         keep: Annotated[bool, Field(description="Keep the old encoding, BOM, CRLF")] = True,
     ) -> Written:
         """Write a whole file and missing parent folders. To change parts use edit_file."""
+        need_worker(unless_alone=True)
         place = self.trees.place(path)
         if path.endswith("/"):
             return self._make_folder(place, content)
@@ -129,7 +130,7 @@ class Editing:
             changes.folder(place.path)
         return Written(name, 0, "", not is_there, "the folder was there already" if is_there else "an empty folder")
 
-    @tool(open_world=False, timeout=30, memory=128)
+    @tool(open_world=False, timeout=30, memory=128, runs="inline")
     def edit_file(
         self,
         path: Path,
@@ -139,6 +140,7 @@ class Editing:
         dry_run: bool = False,
     ) -> Edited:
         r"""Replace exact text; all other bytes stay. In order, all or none. \n fits any line end."""
+        need_worker(unless_alone=True)
         place = self.trees.place(path)
         with changing(place.tree) as changes:
             held = _read(changes, place.path, etag)

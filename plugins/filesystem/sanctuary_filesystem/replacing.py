@@ -10,8 +10,10 @@ from sanctuary_filesystem.bounds import Lines
 from sanctuary_filesystem.forms import Form
 from sanctuary_filesystem.matching import Put, Sought, Span
 from sanctuary_filesystem.missing import explain
-from sanctuary_host import ToolError
+from sanctuary_host import ToolError, need_worker
 
+SMALL: Final = 1 << 19
+"""Bytes that may be put together where others wait."""
 LONGEST: Final = 32 << 20
 """Bytes of a file that is edited, before and after."""
 MOST: Final = 100_000
@@ -90,7 +92,10 @@ def replaced(content: bytes, form: Form, edits: Sequence[Edit]) -> Replaced:
             raise ToolError(f"{what.replace('old', 'count', 1)} must be 1 or more")
         spans = _spans(text, now, edit, what)
         put = Put.of(edit.new, now, what.replace("old", "new", 1), literal="\r" in edit.old)
-        if len(text) + len(spans) * put.longest - sum(span.end - span.start for span in spans) > LONGEST:
+        longest = len(text) + len(spans) * put.longest - sum(span.end - span.start for span in spans)
+        if longest > SMALL:
+            need_worker()
+        if longest > LONGEST:
             raise ToolError(f"the file would have more than {LONGEST >> 20} MiB; nothing was changed")
         news = [put.at(text, span) for span in spans]
         pieces = _spliced(pieces, [(span, len(new)) for span, new in zip(spans, news, strict=True)])
@@ -114,6 +119,7 @@ def _spans(text: bytes, form: Form, edit: Edit, what: str) -> list[Span]:
             raise ToolError(f"{what} is there more than {MOST:,} times; nothing was changed")
         spans.append(span)
     if not spans:
+        need_worker()  # to look for what is nearest takes longer than all else
         raise ToolError(explain(text, form, edit.old, edit.new, what))
     if edit.replace_all:
         return spans
