@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -48,6 +48,20 @@ def read_folders(mount: Mount, environment: Mapping[str, str]) -> tuple[Folder, 
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise SettingsError(f"{mount.setting} has two folders named {twice[0][:60]}; write name=/path to name one")
     return tuple(folders)
+
+
+def as_granted(boundary: Boundary, environment: Mapping[str, str]) -> Boundary:
+    """A boundary with each mount as the operator grants it: to read only, where no folder of it may be written.
+
+    Raises:
+        SettingsError: as `read_folders`.
+    """
+    mounts = tuple(
+        replace(mount, mode="ro") if folders and not any(folder.writable for folder in folders) else mount
+        for mount in boundary.mounts
+        for folders in [read_folders(mount, environment)]
+    )
+    return replace(boundary, mounts=mounts)
 
 
 def unset_folders(boundary: Boundary, environment: Mapping[str, str]) -> tuple[str, ...]:

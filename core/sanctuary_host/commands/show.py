@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from sanctuary_host.commands.find import find_tool
 from sanctuary_host.commands.table import paint, table
-from sanctuary_host.folders import unset_folders
+from sanctuary_host.folders import as_granted, unset_folders
 from sanctuary_host.gateway.lint import losses
 from sanctuary_host.plugins import Cluster
+from sanctuary_host.settings import SettingsError
 
 WORDS_LIMIT: Final = 60
 """Characters of a list of words in a table."""
@@ -102,6 +103,10 @@ def check(cluster: Cluster, server: str, environment: Mapping[str, str], *, as_j
     sizes = {str(wire["name"]): size_of(wire) for wire in wires}
     total = size_of({"tools": wires})
     faults = list(cluster.faults) if wires or cluster.faults else ["it offers no tool"]
+    try:
+        boundary = as_granted(cluster.boundary, environment)
+    except SettingsError:  # which is among the faults
+        boundary = cluster.boundary
     resources = [resource.wire() for resource in cluster.resources]
     faults += losses(server, wires, resources, [prompt.wire() for prompt in cluster.prompts.values()])
     if as_json:
@@ -109,7 +114,7 @@ def check(cluster: Cluster, server: str, environment: Mapping[str, str], *, as_j
             "cluster": cluster.name,
             "ok": not faults,
             "faults": faults,
-            "boundary": str(cluster.boundary),
+            "boundary": str(boundary),
             "port": cluster.boundary.port,
             "folders": {mount.setting: mount.kind for mount in cluster.boundary.mounts},
             "unset": list(unset_folders(cluster.boundary, environment)),
@@ -121,7 +126,7 @@ def check(cluster: Cluster, server: str, environment: Mapping[str, str], *, as_j
         return 1 if faults else 0
     print(table(["TOOL", "BYTES"], [[name, f"{size:,}"] for name, size in sizes.items()]))
     over = f", over the {BUDGET:,} that models read gladly" if total > BUDGET else ""
-    print(f"\n{cluster.name}: {len(sizes)} tools, {total:,} bytes of tools/list{over}; {cluster.boundary}")
+    print(f"\n{cluster.name}: {len(sizes)} tools, {total:,} bytes of tools/list{over}; {boundary}")
     for plugin in cluster.plugins:
         print(f"{paint('✓', 'green')} plugin {plugin}")
     if unset := unset_folders(cluster.boundary, environment):
