@@ -26,7 +26,7 @@ def inside(tmp_path):
 @pytest.fixture
 def grep(inside):
     trees = Trees([Tree(Folder("work", str(inside), writable=True))])
-    yield Search(trees).grep
+    yield Search(trees, sure=lambda: True).grep
     trees.close()
 
 
@@ -35,6 +35,23 @@ def write(folder, **files):
         path = folder / name.replace("__", "/").replace("_", ".")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def test_what_the_program_alone_counts_is_told_only_where_the_kernel_keeps_it_in(inside):
+    write(inside, **{f"a{number}.txt": "word\n" for number in range(5)})
+    trees = Trees([Tree(Folder("work", str(inside), writable=False))])
+    for sure, told in ((True, "of 5 matching lines in 5"), (False, "of how many is told only where")):
+        grep = Search(trees, sure=lambda sure=sure: sure).grep
+        assert told in grep("word", limit=2).partition("\n")[0]
+        assert ("5 files" in grep("nothing").partition("\n")[0]) is sure
+        whole, cursor = [], ""
+        while True:
+            page = grep("word", limit=2, cursor=cursor)
+            whole += paths_in(page)
+            if not (cursor := cursor_in(page)):
+                break
+        assert [line for line in whole if line.endswith(".txt")] == [f"a{number}.txt" for number in range(5)]
+    trees.close()
 
 
 def paths_in(answer):

@@ -1,6 +1,7 @@
 """The single doors to what is dangerous, for packs to go through."""
 
 from sanctuary_host.doors.changes import Changes, Held, changing
+from sanctuary_host.doors.confined import is_confined
 from sanctuary_host.doors.etags import HASHED, etag_of, etag_of_content
 from sanctuary_host.doors.opening import open_trees
 from sanctuary_host.doors.own import NAME as OWN
@@ -23,6 +24,7 @@ __all__ = [
     "etag_of",
     "etag_of_content",
     "find",
+    "is_confined",
     "kind_of",
     "open_trees",
     "purge",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -18,7 +18,7 @@ from sanctuary_filesystem.roots import open_roots, told
 from sanctuary_filesystem.scans import LARGEST, Request, Scan, Start, Survey, names_of
 from sanctuary_filesystem.walking import clean
 from sanctuary_host import Host, Recorded, SettingsError, ToolError, Tools, hookimpl, tool
-from sanctuary_host.doors import Place, Tree, Trees, shown
+from sanctuary_host.doors import Place, Tree, Trees, is_confined, shown
 
 PATTERN: Final = 10_000
 """Characters of a pattern; the system takes no more than 128 KiB for one."""
@@ -31,10 +31,15 @@ Words = tuple[str, ...]
 
 
 class Search:
-    """The tool, around the folders that it searches."""
+    """The tool, around the folders that it searches.
 
-    def __init__(self, trees: Trees) -> None:
-        self._trees = trees
+    Args:
+        trees: the folders.
+        sure: whether what the program counts is of them, although it walks by names: where the kernel sees to that.
+    """
+
+    def __init__(self, trees: Trees, sure: Callable[[], bool] = is_confined) -> None:
+        self._trees, self._sure = trees, sure
 
     @tool(read_only=True, open_world=False, timeout=30, memory=128)  # of which rg fills half for 200,000 files
     def grep(
@@ -77,12 +82,14 @@ class Search:
         matches = Matches(scan, survey, start, lambda one: told(self._trees, Place(place.tree, one)))
         page = matches.lines(limit, before, after) if mode == "content" else matches.files(limit, mode)
         what = "matches" if "multiline" in options else "matching lines"
-        facts = list(_facts(page, survey, what, start, counted=mode != "files", late=scan.late))
-        if page.following is not None:
+        sure = not survey.folder or self._sure()
+        facts = list(_facts(page, survey, what, start, counted=mode != "files", late=scan.late, sure=sure))
+        if page.following is not None and (page.files or sure):
             facts.append(f'truncated, next cursor "{cursor_of(query, page.following.position)}"')
         elif not page.files and not scan.late:
-            searched, whole = scan.searched() if survey.folder else (1, True)
-            facts[0] += f" in {'' if whole else 'more than '}{searched:,} file{'s' * (searched != 1)}"
+            if sure:
+                searched, whole = scan.searched() if survey.folder else (1, True)
+                facts[0] += f" in {'' if whole else 'more than '}{searched:,} file{'s' * (searched != 1)}"
             facts += _hints(request, options)
         return "\n".join([f"[{'; '.join(facts)}]", *page.text])
 
@@ -127,19 +134,23 @@ def _survey(tree: Tree, path: str, scan: Scan, start: Start, room: int) -> Surve
     return found
 
 
-def _facts(page: Page, survey: Survey, what: str, start: Start, *, counted: bool, late: bool) -> Iterator[str]:
+def _facts(
+    page: Page, survey: Survey, what: str, start: Start, *, counted: bool, late: bool, sure: bool
+) -> Iterator[str]:
     """What the first line says of a page and of the whole."""
     shown = f"{page.files:,} file{'s' * (page.files != 1)}"
     lines = f"{page.lines:,} matching line{'s' * (page.lines != 1)} in " if counted else ""
     if not survey.complete:
         yield f"truncated: stopped before all was searched; {lines}{shown}; narrow it with path, globs or types"
-    elif late and not page.files:
+    elif late and not page.files and sure:
         yield f"truncated: {survey.files:,} files match, and none could be shown in time; narrow it with path or globs"
         return
     elif not page.files:
         yield "no match" if start == Start() else "no more matches"
     elif start == Start() and page.following is None:
         yield f"{lines}{shown}" if counted else f"{shown} with matches"
+    elif not sure:
+        yield f"{lines}{shown} shown; of how many is told only where the kernel confines this server"
     elif page.changed:
         yield f"{lines}{shown} shown; totals are unknown, as files changed meanwhile"
     else:
@@ -147,7 +158,7 @@ def _facts(page: Page, survey: Survey, what: str, start: Start, *, counted: bool
         yield f"{lines}{shown} shown, of {total}{survey.files:,}"
     if late and survey.complete:
         yield "truncated, as time was short"
-    if survey.unread:
+    if survey.unread and sure:
         yield "some files could not be read"
 
 
