@@ -153,6 +153,21 @@ def test_what_is_outside_and_what_is_not_there_is_told_in_one_sentence(top: Path
     tree.close()
 
 
+def test_a_name_in_other_letters_or_another_normal_form_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/ReadMe.md").write_text("")
+    (tmp_path / "docs/caf\u00e9").write_text("")
+    (tmp_path / "Link").symlink_to("/etc/passwd")
+    tree = Tree(Folder("work", str(tmp_path), writable=False))
+    told: list[str] = []
+    for path in ("docs/readme.md", "docs/cafe\u0301", "docs/other", "DOCS/x", "link", "../" + tmp_path.name.upper()):
+        with pytest.raises(PathError) as caught, tree.file(path):
+            pass
+        told.append(str(caught.value).partition(" in work")[2])
+    assert told == ["; there is docs/ReadMe.md", "; there is docs/caf\u00e9", "", "", "; there is Link", ""]
+    tree.close()
+
+
 @pytest.mark.parametrize(("path", "kind"), [("fifo", "a named pipe"), ("sock", "no"), ("a", "a folder"), ("ab", "a folder")])  # fmt: skip
 def test_what_is_no_file_is_not_read_and_nobody_waits(top: Path, path: str, kind: str) -> None:
     tree = Tree(Folder("work", str(top), writable=False))

@@ -15,6 +15,7 @@ from typing import Final
 from sanctuary_host.calling import need_worker
 from sanctuary_host.doors import journal
 from sanctuary_host.doors.beneath import LINKS, LONGEST, open_beneath, split
+from sanctuary_host.doors.likeness import path_like
 from sanctuary_host.doors.own import NAME, ForeignError
 from sanctuary_host.folders import Folder
 from sanctuary_host.tools import ToolError
@@ -75,7 +76,7 @@ class Tree:
         Raises:
             PathError: there is none.
         """
-        descriptor = self._open(path, os.O_RDONLY)
+        descriptor = self._open(path, os.O_RDONLY, telling=True)
         try:
             mode = os.fstat(descriptor).st_mode
             if not stat.S_ISREG(mode):
@@ -92,7 +93,7 @@ class Tree:
         Raises:
             PathError: there is none.
         """
-        descriptor = self._open(path or ".", os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = self._open(path or ".", os.O_RDONLY | os.O_DIRECTORY, telling=True)
         try:
             yield descriptor
         finally:
@@ -217,11 +218,15 @@ class Tree:
             way = target if target.startswith("/") else f"{split(way.rstrip('/'))[0]}/{target}"
         raise self.failure(path, OSError(errno.ENOENT, ""))
 
-    def _open(self, path: str, flags: int) -> int:
+    def _open(self, path: str, flags: int, *, telling: bool = False) -> int:
+        """Open what a path leads to; where that is nothing, `telling` what else there is that is called nearly so."""
         try:
             return open_beneath(self._descriptor, path, flags)
         except OSError as error:
-            raise self.failure(path, error) from None
+            failure = self.failure(path, error)
+            if telling and error.errno in NOWHERE and (alike := path_like(self._descriptor, path)):
+                failure = PathError(f"{failure}; there is {shown(alike)}")
+            raise failure from None
 
     def foreign(self) -> PathError:
         """What is said where our own folder is none of ours."""
