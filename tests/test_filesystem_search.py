@@ -128,11 +128,12 @@ def test_a_cursor_of_another_query_or_of_nobody_is_refused(grep, inside):
     assert "2: x y" in grep("x", limit=3, cursor=cursor)
 
 
-@pytest.mark.parametrize("position", [None, 5, "abc", {"a": 1}, [[], []], [True], [1.5, "a"], [None]])
+@pytest.mark.parametrize("position", [None, 5, "abc", {"a": 1}, [[], []], [True], [1.5, "a"], [None], [5, "a"], ["a"], ["\ud800", 5]])
 def test_a_cursor_that_somebody_made_who_knows_how_is_refused_unless_it_is_a_position(position):
-    assert position_of(("grep",), cursor_of(("grep",), ["a", 5])) == ["a", 5]
+    form = (str, int)
+    assert position_of(("grep",), cursor_of(("grep",), ["a", 5]), form) == ["a", 5]
     with pytest.raises(ToolError, match="this cursor belongs to another query, or is none"):
-        position_of(("grep",), cursor_of(("grep",), position))
+        position_of(("grep",), cursor_of(("grep",), position), form)
 
 
 def test_globs_and_types_narrow_and_never_widen(grep, inside):
