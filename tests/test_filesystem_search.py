@@ -128,7 +128,9 @@ def test_a_cursor_of_another_query_or_of_nobody_is_refused(grep, inside):
     assert "2: x y" in grep("x", limit=3, cursor=cursor)
 
 
-@pytest.mark.parametrize("position", [None, 5, "abc", {"a": 1}, [[], []], [True], [1.5, "a"], [None], [5, "a"], ["a"], ["\ud800", 5]])
+@pytest.mark.parametrize(
+    "position", [None, 5, "abc", {"a": 1}, [[], []], [True], [1.5, "a"], [None], [5, "a"], ["a"], ["\ud800", 5]]
+)
 def test_a_cursor_that_somebody_made_who_knows_how_is_refused_unless_it_is_a_position(position):
     form = (str, int)
     assert position_of(("grep",), cursor_of(("grep",), ["a", 5]), form) == ["a", 5]
